@@ -1,0 +1,123 @@
+"""Labels of any type to codes and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from relocchoice.errors import DataError, Finding
+
+NULL, UNKNOWN = -1, -2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """A column of labels as codes.
+
+    Attributes
+    ----------
+    codes : (n_rows,) intp codes into `labels`; :data:`NULL` where the label is missing.
+    labels : distinct labels.
+    """
+
+    codes: NDArray[np.intp]
+    labels: pd.Index
+
+
+def index_of(labels: Any) -> pd.Index:
+    """An Index that keeps tuples as labels instead of turning them into levels."""
+    if isinstance(labels, list):
+        array = np.empty(len(labels), dtype=object)
+        for position, label in enumerate(labels):  # array[:] = labels would spread tuples over a second axis
+            array[position] = label
+        return pd.Index(array, tupleize_cols=False).infer_objects()
+    return pd.Index(labels, tupleize_cols=False)
+
+
+def encode(series: pd.Series, column: str) -> Encoded:
+    """Codes in order of first appearance.
+
+    Raises
+    ------
+    DataError
+        When labels cannot be hashed (lists, dicts).
+    """
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return _encode_categorical(series)
+    values = series.to_numpy() if isinstance(series.dtype, np.dtype) else series.array
+    try:
+        codes, labels = pd.factorize(values)
+    except TypeError:
+        raise DataError(
+            [
+                Finding(
+                    rule="label",
+                    message=f"column {column!r} holds values that cannot serve as labels (lists or dicts): "
+                    "use text, numbers, dates or tuples",
+                    column=column,
+                )
+            ]
+        ) from None
+    return Encoded(codes.astype(np.intp, copy=False), index_of(labels))
+
+
+def _encode_categorical(series: pd.Series) -> Encoded:
+    levels = series.cat.codes.to_numpy(dtype=np.intp)
+    present = levels >= 0
+    codes = np.full(len(levels), NULL, dtype=np.intp)
+    codes[present], used = pd.factorize(levels[present])
+    return Encoded(codes, index_of(series.cat.categories.take(used)))
+
+
+def encode_canonical(series: pd.Series, column: str) -> Encoded:
+    """Codes in an order that does not depend on the order of the rows.
+
+    A categorical keeps the order of its levels, unused ones included; other labels are sorted, by their text when they
+    cannot be compared.
+    """
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return Encoded(series.cat.codes.to_numpy().astype(np.intp), index_of(series.cat.categories))
+    found = encode(series, column)
+    order = _order(found.labels.tolist())
+    rank = np.empty(len(order) + 1, dtype=np.intp)
+    rank[order] = np.arange(len(order))
+    rank[-1] = NULL  # so that the code -1 stays -1
+    return Encoded(rank[found.codes], found.labels.take(order))
+
+
+def _order(labels: Sequence[Any]) -> NDArray[np.intp]:
+    try:
+        order = sorted(range(len(labels)), key=labels.__getitem__)
+    except TypeError:
+        order = sorted(range(len(labels)), key=lambda i: (str(labels[i]), type(labels[i]).__name__))
+    return np.array(order, dtype=np.intp)
+
+
+def look_up(series: pd.Series, labels: Iterable[Any], column: str) -> NDArray[np.intp]:
+    """Position of each value in `labels`; :data:`NULL` where missing, :data:`UNKNOWN` where it is none of them."""
+    position = {label: code for code, label in enumerate(labels)}
+    found = encode(series, column)
+    table = np.array([position.get(label, UNKNOWN) for label in found.labels.tolist()] + [NULL], dtype=np.intp)
+    return table[found.codes]
+
+
+def show(label: Any) -> str:
+    """A label as it is written in a message."""
+    return repr(label.item() if isinstance(label, np.generic) else label)
+
+
+def show_some(labels: Iterable[Any], limit: int = 8) -> str:
+    """A list of labels for a message, cut after `limit`."""
+    every = list(labels)
+    text = ", ".join(show(label) for label in every[:limit])
+    return f"{text} and {len(every) - limit} more" if len(every) > limit else text
+
+
+def plain_label(label: Any) -> Any:
+    """The label as a Python value."""
+    return label.item() if isinstance(label, np.generic) else label

@@ -1,0 +1,208 @@
+"""A model bound to data: the weighted log-likelihood of the free parameters, with its derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relocchoice.engine.reduce import SERIAL, Engine
+from relocchoice.kernels.chain import Contributions, contributions
+from relocchoice.kernels.protocol import Family, Order
+from relocchoice.spec.design import Chunk, Design
+from relocchoice.spec.params import ParamSpace
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """Weighted sums over all cases; q free parameters.
+
+    Attributes
+    ----------
+    value : log-likelihood.
+    gradient : (q,); hessian : (q, q).
+    opg : (q, q) sum of w s s' with s the scores of a case; opg_squared : the same with w^2.
+    """
+
+    value: float
+    gradient: Floats
+    hessian: Floats
+    opg: Floats
+    opg_squared: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """Everything an optimiser or a covariance needs, nothing they could change.
+
+    Attributes
+    ----------
+    design : the columns; families : the family placed on each chunk.
+    space : the p parameters of the table, K coefficients first, then the shape parameters.
+    shape_constant, shape_matrix : (L,), (L, p - K): the family's shapes from the table's.
+    weights : (n,) case weights, ones without weights.
+    """
+
+    design: Design
+    families: tuple[Family, ...]
+    space: ParamSpace
+    shape_constant: Floats
+    shape_matrix: Floats
+    weights: Floats
+    engine: Engine = SERIAL
+
+    @property
+    def n_coef(self) -> int:
+        return len(self.design.names)
+
+    def internal(self, free: Floats) -> Floats:
+        """(q,) -> (p,) parameters of the table as the chunks use them (centred columns)."""
+        return self.space.expand(free)
+
+    def user(self, free: Floats) -> Floats:
+        """(q,) -> (p,) parameters of the table as the user sees them."""
+        return self.to_user @ self.internal(free)
+
+    @property
+    def to_user(self) -> Floats:
+        """(p, p) map from internal to user's parameters."""
+        return _with_shape(self.design.centring.to_user, len(self.space.names))
+
+    @property
+    def jacobian(self) -> Floats:
+        """(p, q) derivative of the user's parameters in the free ones."""
+        return self.to_user @ self.space.matrix
+
+    def internal_from_user(self, theta: Floats) -> Floats:
+        """(p,) user's parameters -> internal ones."""
+        return _with_shape(self.design.centring.from_user, len(self.space.names)) @ theta
+
+    def _kernel(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Internal parameters of the table -> coefficients and the family's shapes."""
+        return theta[: self.n_coef], self.shape_constant + self.shape_matrix @ theta[self.n_coef :]
+
+    @property
+    def _pull(self) -> Floats:
+        """(K + L, q) derivative of coefficients and shapes in the free parameters."""
+        k, p = self.n_coef, len(self.space.names)
+        lift = np.zeros((k + len(self.shape_constant), p))
+        lift[:k, :k] = np.eye(k)
+        lift[k:, k:] = self.shape_matrix
+        return lift @ self.space.matrix
+
+    def evaluate(self, free: Floats) -> Evaluation:
+        """Log-likelihood, gradient, Hessian and outer products at a point; value -inf outside the domain."""
+        theta, pull = self.internal(free), self._pull
+
+        def task(item: tuple[Chunk, Family]) -> _Sums:
+            chunk, family = item
+            weights = self.weights[chunk.placement.cases]
+            return _sums(self._contributions(item, theta, 2), weights, len(pull))
+
+        sums = self.engine.map_reduce(task, self._items(), _Sums.plus)
+        return Evaluation(
+            value=sums.value,
+            gradient=pull.T @ sums.gradient,
+            hessian=pull.T @ sums.hessian @ pull,
+            opg=pull.T @ sums.opg @ pull,
+            opg_squared=pull.T @ sums.opg_squared @ pull,
+        )
+
+    def loglik_by_case(self, free: Floats) -> Floats:
+        """(n,) unweighted log-likelihoods in the order of the data."""
+        theta = self.internal(free)
+        return self._by_case(lambda item: self._contributions(item, theta, 0).loglik, (self.design.n_cases,))
+
+    def scores(self, free: Floats) -> Floats:
+        """(n, q) unweighted scores of the free parameters in the order of the data."""
+        theta, pull = self.internal(free), self._pull
+
+        def task(item: tuple[Chunk, Family]) -> Floats:
+            scores = self._contributions(item, theta, 1).scores
+            assert scores is not None
+            return scores.T @ pull
+
+        return self._by_case(task, (self.design.n_cases, pull.shape[1]))
+
+    def probabilities(self, theta: Floats, n_alternatives: int) -> Floats:
+        """(n, J) choice probabilities at internal parameters of the table, zero where unavailable."""
+        beta, shape = self._kernel(theta)
+
+        def task(item: tuple[Chunk, Family]) -> Floats:
+            chunk, family = item
+            place = chunk.placement
+            p = family.probabilities(chunk.utilities(beta), place.available, shape)
+            alternative = place.alternative if place.alternative.ndim == 2 else place.alternative[:, None]
+            alternative = np.broadcast_to(alternative, p.shape)
+            out = np.zeros((chunk.n_cases, n_alternatives))
+            keep = np.ones(p.shape, dtype=bool) if place.available is None else place.available
+            lanes = np.broadcast_to(np.arange(chunk.n_cases), p.shape)
+            out[lanes[keep], alternative[keep]] = p[keep]
+            return out
+
+        return self._by_case(task, (self.design.n_cases, n_alternatives))
+
+    def _items(self) -> list[tuple[Chunk, Family]]:
+        return list(zip(self.design.chunks, self.families, strict=True))
+
+    def _contributions(self, item: tuple[Chunk, Family], theta: Floats, order: Order) -> Contributions:
+        chunk, family = item
+        beta, shape = self._kernel(theta)
+        return contributions(family, chunk, beta, shape, self.weights[chunk.placement.cases], order)
+
+    def _by_case(self, task: Callable[[tuple[Chunk, Family]], Floats], shape: tuple[int, ...]) -> Floats:
+        out = np.empty(shape)
+        for item in self._items():
+            out[item[0].placement.cases] = task(item)
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sums:
+    value: float
+    gradient: Floats
+    hessian: Floats
+    opg: Floats
+    opg_squared: Floats
+
+    def plus(self, other: _Sums) -> _Sums:
+        return _Sums(
+            self.value + other.value,
+            self.gradient + other.gradient,
+            self.hessian + other.hessian,
+            self.opg + other.opg,
+            self.opg_squared + other.opg_squared,
+        )
+
+
+def _sums(part: Contributions, weights: Floats, p: int) -> _Sums:
+    value = float(weights @ part.loglik)
+    if part.scores is None or part.hessian is None:
+        return _Sums(value, np.zeros(p), np.zeros((p, p)), np.zeros((p, p)), np.zeros((p, p)))
+    weighted = part.scores * weights
+    opg = weighted @ part.scores.T
+    unit = bool((weights == 1.0).all())
+    return _Sums(value, weighted.sum(axis=1), part.hessian, opg, opg if unit else weighted @ weighted.T)
+
+
+def _with_shape(matrix: Floats, p: int) -> Floats:
+    out = np.eye(p)
+    out[: len(matrix), : len(matrix)] = matrix
+    return out
+
+
+def place_families(family: Family, design: Design) -> tuple[Family, ...]:
+    """The family restricted to each chunk's slots, made once for each distinct set of slots."""
+    placed: dict[bytes, Family] = {}
+    out = []
+    for chunk in design.chunks:
+        alternatives = np.ascontiguousarray(chunk.placement.slot_alternative)
+        key = alternatives.tobytes()
+        if key not in placed:
+            placed[key] = family.at(alternatives)
+        out.append(placed[key])
+    return tuple(out)

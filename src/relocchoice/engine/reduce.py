@@ -1,0 +1,37 @@
+"""Where the work runs: map a task over chunks and combine the results in an order that never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+Chunk = TypeVar("Chunk")
+Part = TypeVar("Part")
+
+
+class Engine(Protocol):
+    """A place to run. A new one (threads, processes, a cluster) is one file with this verb."""
+
+    def map_reduce(self, task: Callable[[Chunk], Part], chunks: Sequence[Chunk], combine: Callable[[Part, Part], Part]) -> Part:
+        """``task`` of every chunk, combined pairwise in the order of the chunks."""
+
+
+class Serial:
+    """One chunk after the other in this thread."""
+
+    def map_reduce(self, task: Callable[[Chunk], Part], chunks: Sequence[Chunk], combine: Callable[[Part, Part], Part]) -> Part:
+        """See :class:`Engine`. Raises ValueError without chunks."""
+        return pairwise([task(chunk) for chunk in chunks], combine)
+
+
+def pairwise(parts: list[Part], combine: Callable[[Part, Part], Part]) -> Part:
+    """Combine neighbours until one is left: the tree is fixed by the number of parts, and rounding grows with its depth only."""
+    if not parts:
+        msg = "nothing to combine"
+        raise ValueError(msg)
+    while len(parts) > 1:
+        parts = [combine(*parts[i : i + 2]) if i + 1 < len(parts) else parts[i] for i in range(0, len(parts), 2)]
+    return parts[0]
+
+
+SERIAL = Serial()

@@ -1,0 +1,166 @@
+"""From a bound problem to its maximum: starting values, Newton, several starts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from relocchoice.engine.problem import Evaluation, Problem
+from relocchoice.kernels.multinomial import MultinomialLogit
+from relocchoice.optimize.newton import Maximum, Step, maximise
+
+Floats = NDArray[np.float64]
+GRID = (1.0, 0.85, 0.7, 0.5, 0.35)
+AGREE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How to search.
+
+    Attributes
+    ----------
+    max_iterations, tolerance : of each Newton run; the tolerance is on the distance to the maximum in standard errors.
+    starts : how many starts in all; the automatic one and starts - 1 random ones.
+    seed : of the random starts.
+    """
+
+    max_iterations: int = 100
+    tolerance: float = 1e-9
+    starts: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """The best maximum, and how the starts fared (None with one start)."""
+
+    maximum: Maximum
+    reference: Floats
+    starts: pd.DataFrame | None
+    seconds: float
+
+
+def reference_information(problem: Problem) -> Floats:
+    """(q, q) information at zero coefficients and shapes of one: what the design alone could tell.
+
+    Coefficients: minus the Hessian. Shapes: the outer product's diagonal, because their Hessian is not definite there.
+    """
+    null = problem.evaluate(_null_point(problem))
+    shape = _is_shape(problem)
+    reference = -null.hessian.copy()
+    reference[shape] = reference[:, shape] = 0.0
+    reference[shape, shape] = np.maximum(np.diag(null.opg)[shape], 1e-8)
+    return reference
+
+
+def search(problem: Problem, start: Floats | None, options: SearchOptions, on_step: Callable[[Step], None] | None) -> Found:
+    """Find the maximum.
+
+    Parameters
+    ----------
+    start : (p,) user's starting values, or None for automatic ones.
+    """
+    began = time.perf_counter()
+    reference = reference_information(problem)
+
+    def run(free: Floats) -> Maximum:
+        return maximise(
+            problem.evaluate,
+            free,
+            problem.space.lower,
+            problem.space.upper,
+            reference=reference,
+            max_iterations=options.max_iterations,
+            tolerance=options.tolerance,
+            on_step=on_step,
+        )
+
+    first = problem.space.restrict(problem.internal_from_user(start)) if start is not None else automatic_start(problem, options)
+    runs = [run(first)]
+    if runs[0].status not in ("maximum", "flat") and start is None and _is_shape(problem).any():
+        runs += [run(free) for free in _shape_grid(problem, first)]
+    rng = np.random.default_rng(options.seed)
+    runs += [run(_random_start(problem, first, rng)) for _ in range(options.starts - 1)]
+    best = max(runs, key=lambda maximum: (maximum.status == "maximum", maximum.evaluation.value))
+    table = _starts_table(runs, best) if len(runs) > 1 else None
+    return Found(best, reference, table, time.perf_counter() - began)
+
+
+def automatic_start(problem: Problem, options: SearchOptions) -> Floats:
+    """Zero for coefficients; for nested models the multinomial fit and the best of a grid of lambdas."""
+    null = np.clip(_null_point(problem), problem.space.lower, problem.space.upper)
+    shape = _is_shape(problem)
+    if not shape.any():
+        return null
+    coefs = ~shape
+    plain = replace(
+        problem,
+        families=tuple(MultinomialLogit() for _ in problem.families),
+        shape_constant=np.empty(0),
+        shape_matrix=np.empty((0, problem.shape_matrix.shape[1])),
+    )
+
+    def evaluate(free_coefs: Floats) -> Evaluation:
+        free = null.copy()
+        free[coefs] = free_coefs
+        at = plain.evaluate(free)
+        inner = np.ix_(coefs, coefs)
+        return Evaluation(at.value, at.gradient[coefs], at.hessian[inner], at.opg[inner], at.opg_squared[inner])
+
+    found = maximise(
+        evaluate,
+        null[coefs],
+        problem.space.lower[coefs],
+        problem.space.upper[coefs],
+        max_iterations=min(25, options.max_iterations),
+        tolerance=1e-3,
+    )
+    first = null.copy()
+    first[coefs] = found.x
+    tried = [(float(problem.weights @ problem.loglik_by_case(free)), free) for free in _shape_grid(problem, first)]
+    return max(tried, key=lambda pair: pair[0])[1]
+
+
+def _shape_grid(problem: Problem, free: Floats) -> list[Floats]:
+    """The same coefficients with all free shapes at each value of the grid."""
+    shape = _is_shape(problem)
+    out = []
+    for value in GRID:
+        point = free.copy()
+        point[shape] = value
+        out.append(np.clip(point, problem.space.lower, problem.space.upper))
+    return out
+
+
+def _random_start(problem: Problem, near: Floats, rng: np.random.Generator) -> Floats:
+    shape = _is_shape(problem)
+    point = near * rng.uniform(0.3, 1.7, len(near))
+    point[shape] = rng.uniform(0.2, 1.2, int(shape.sum()))
+    return np.clip(point, problem.space.lower, problem.space.upper)
+
+
+def _is_shape(problem: Problem) -> NDArray[np.bool_]:
+    """(q,) which free parameters are shapes."""
+    return np.abs(problem.space.matrix[problem.n_coef :]).sum(axis=0) > 0
+
+
+def _null_point(problem: Problem) -> Floats:
+    return _is_shape(problem).astype(float)
+
+
+def _starts_table(runs: list[Maximum], best: Maximum) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "llf": [run.evaluation.value for run in runs],
+            "status": [run.status for run in runs],
+            "iterations": [len(run.steps) - 1 for run in runs],
+            "agrees with the best": [best.evaluation.value - run.evaluation.value < AGREE for run in runs],
+        },
+        index=pd.RangeIndex(1, len(runs) + 1, name="start"),
+    )

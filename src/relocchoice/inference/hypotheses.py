@@ -1,0 +1,221 @@
+"""Linear hypotheses on parameters, R theta = q: read from text, tested by Wald's statistic.
+
+W = (R t - q)' (R V R')^-1 (R t - q), chi-squared with rank(R V R') degrees of freedom under the hypothesis;
+Wald (1943), Transactions of the American Mathematical Society 54, 426-482.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import chi2
+
+from relocchoice.errors import SpecificationError
+from relocchoice.inference.linear_expressions import linear_equations
+
+Hypotheses = str | Sequence[str] | NDArray[np.float64]
+
+_RANK_TOLERANCE = 1e-10
+_CONTRADICTION = 1e-8
+_NO_SPREAD = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """A test's outcome; a test that cannot be made says why in the same type.
+
+    Attributes
+    ----------
+    statistic : value of the statistic; NaN where the test does not apply.
+    df : degrees of freedom; 0 where the test does not apply.
+    pvalue : probability of a larger statistic under the null; NaN where the test does not apply.
+    null : the hypothesis in words.
+    distribution : distribution under the null, e.g. ``"chi2(2)"``; empty where the test does not apply.
+    message : why the test does not apply, or what was done to make it apply; else empty.
+    """
+
+    # pytest would otherwise try to collect this class in every test module that imports it
+    __test__: ClassVar[bool] = False
+
+    statistic: float
+    df: int
+    pvalue: float
+    null: str
+    distribution: str
+    message: str = ""
+
+    @property
+    def applies(self) -> bool:
+        """Whether there is a statistic."""
+        return self.df > 0
+
+    def __str__(self) -> str:
+        if not self.applies:
+            return f"H0: {self.null}: {self.message}"
+        told = f" ({self.message})" if self.message else ""
+        return f"H0: {self.null}: {self.distribution} = {self.statistic:.6g}, p = {self.pvalue:.4g}{told}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearRestrictions:
+    """r restrictions R theta = q on p parameters.
+
+    Attributes
+    ----------
+    matrix : (r, p) R.
+    values : (r,) q.
+    null : the restrictions in words.
+    """
+
+    matrix: NDArray[np.float64]
+    values: NDArray[np.float64]
+    null: str
+
+
+def linear_restrictions(
+    hypotheses: Hypotheses, names: Sequence[str], values: ArrayLike | None = None
+) -> LinearRestrictions:
+    """Restrictions from text or from a matrix.
+
+    Parameters
+    ----------
+    hypotheses : ``"x = 0"``, ``"x - 2*y = 1"``, ``"a = b = c"``, several separated by commas or in a list, or an (r, p)
+        matrix. An expression alone is set to zero. At each place the longest parameter name that fits is read, so names
+        may hold ``:``, ``(``, ``.`` or ``-``; backticks mark a name where that is not what is meant.
+    names : (p,) parameter names.
+    values : (r,) or scalar right-hand side of a matrix; zero if None; not allowed with text.
+
+    Raises
+    ------
+    SpecificationError
+        For an unknown name (close names are listed), an expression that is not linear, or a matrix of the wrong shape.
+    """
+    if isinstance(hypotheses, str):
+        texts = [hypotheses]
+    elif _is_texts(hypotheses):
+        texts = [str(text) for text in hypotheses]
+    else:
+        return _from_matrix(hypotheses, names, values)
+    if values is not None:
+        raise SpecificationError("values is for a matrix of restrictions: in text write the value behind the equals sign")
+    equations = [equation for text in texts for equation in linear_equations(text, names)]
+    matrix = np.array([equation.weights for equation in equations]).reshape(len(equations), len(names))
+    return LinearRestrictions(
+        matrix=matrix,
+        values=np.array([-equation.constant for equation in equations]),
+        null=", ".join(" ".join(text.split()) for text in texts),
+    )
+
+
+def wald(restrictions: LinearRestrictions, params: pd.Series, covariance: pd.DataFrame) -> TestResult:
+    """Wald's test of linear restrictions.
+
+    Parameters
+    ----------
+    restrictions : on the p parameters, in the order of ``params``.
+    params : (p,) estimates.
+    covariance : (p, p) covariance of the estimates; a known parameter has zeros, one without a variance has NaN.
+
+    Returns
+    -------
+    TestResult
+        Restrictions that repeat each other are counted once and the message says so. Where a parameter in them has no
+        variance, where they contradict each other, or where nothing in them is estimated, the test does not apply.
+    """
+    matrix, null = restrictions.matrix, restrictions.null
+    involved = np.any(matrix != 0, axis=0)
+    usable = np.isfinite(params.to_numpy(float)) & np.isfinite(np.diag(covariance.to_numpy(float)))
+    unusable = [str(name) for name in params.index[involved & ~usable]]
+    if unusable:
+        return _does_not_apply(null, f"no standard error is known for {', '.join(map(repr, unusable))}")
+    r = matrix[:, involved]
+    gap = r @ params.to_numpy(float)[involved] - restrictions.values
+    known = covariance.to_numpy(float)[np.ix_(involved, involved)]
+    largest = np.abs(r) @ np.sqrt(np.maximum(np.diag(known), 0.0))
+    size = _gap_scale(r, params.to_numpy(float)[involved], restrictions.values)
+    return _wald_statistic(null, gap, r @ known @ r.T, size, largest)
+
+
+def _wald_statistic(
+    null: str,
+    gap: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    size: NDArray[np.float64],
+    largest: NDArray[np.float64],
+) -> TestResult:
+    """The statistic on the space where the restrictions vary; elsewhere the gap must vanish.
+
+    ``size`` and ``largest`` are (r,): what rounding errors of the gap and of its standard deviation are measured against.
+    """
+    spread = np.sqrt(np.maximum(np.diag(variance), 0.0))
+    fixed = spread <= _NO_SPREAD * largest
+    if np.any(np.abs(gap[fixed]) > _CONTRADICTION * size[fixed]):
+        return _does_not_apply(null, "a restriction contradicts values that are fixed or tied in the model")
+    if np.all(fixed):
+        return _does_not_apply(null, "nothing in it is estimated: it holds by construction")
+    moving = ~fixed
+    scaled = gap[moving] / spread[moving]
+    roots, vectors = np.linalg.eigh(variance[np.ix_(moving, moving)] / np.outer(spread[moving], spread[moving]))
+    rotated = vectors.T @ scaled
+    kept = roots > _RANK_TOLERANCE * len(roots)
+    if np.any(np.abs(rotated[~kept]) > _CONTRADICTION * np.linalg.norm(size[moving] / spread[moving])):
+        return _does_not_apply(null, "its restrictions contradict one another")
+    rank = int(kept.sum())
+    statistic = float(np.sum(rotated[kept] ** 2 / roots[kept]))
+    repeated = len(gap) - rank
+    message = f"{repeated} of {len(gap)} restrictions follow from the others or from the model" if repeated else ""
+    return TestResult(statistic, rank, float(chi2.sf(statistic, rank)), null, f"chi2({rank})", message)
+
+
+def _gap_scale(
+    matrix: NDArray[np.float64], params: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(r,) size of the numbers whose difference the gap is: what a rounding error is measured against."""
+    return np.maximum(np.abs(matrix) @ np.abs(params) + np.abs(values), np.finfo(float).tiny)
+
+
+def _does_not_apply(null: str, reason: str) -> TestResult:
+    return TestResult(np.nan, 0, np.nan, null, "", f"does not apply: {reason}")
+
+
+def _is_texts(hypotheses: object) -> bool:
+    if isinstance(hypotheses, np.ndarray):
+        return hypotheses.dtype.kind in "UT"
+    return isinstance(hypotheses, (list, tuple)) and any(isinstance(item, str) for item in hypotheses)
+
+
+def _from_matrix(hypotheses: ArrayLike, names: Sequence[str], values: ArrayLike | None) -> LinearRestrictions:
+    try:
+        matrix = np.atleast_2d(np.asarray(hypotheses, dtype=float))
+        right = np.asarray(0.0 if values is None else values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise SpecificationError(f"hypotheses must be text, a list of texts or a matrix of numbers: {error}") from error
+    if matrix.ndim != 2 or matrix.shape[1] != len(names) or not len(matrix):
+        raise SpecificationError(
+            f"the matrix of restrictions has shape {matrix.shape}; it needs one column for each of the "
+            f"{len(names)} parameters and at least one row"
+        )
+    if right.ndim > 1 or right.size not in (1, len(matrix)):
+        raise SpecificationError(f"values has shape {right.shape}; the matrix has {len(matrix)} restrictions")
+    if not (np.isfinite(matrix).all() and np.isfinite(right).all()):
+        raise SpecificationError("the restrictions hold a number that is not finite")
+    if not matrix.any(axis=1).all():
+        row = int(np.flatnonzero(~matrix.any(axis=1))[0])
+        raise SpecificationError(f"row {row} of the matrix of restrictions is zero: it restricts no parameter")
+    right = np.broadcast_to(right, (len(matrix),)).copy()
+    null = ", ".join(_in_words(row, float(value), names) for row, value in zip(matrix, right, strict=True))
+    return LinearRestrictions(matrix, right, null)
+
+
+def _in_words(row: NDArray[np.float64], value: float, names: Sequence[str]) -> str:
+    text = ""
+    for weight, name in zip(row, names, strict=True):
+        if weight:
+            sign = ("-" if weight < 0 else "") if not text else (" - " if weight < 0 else " + ")
+            text += sign + (name if abs(weight) == 1 else f"{abs(weight):g}*{name}")
+    return f"{text} = {value:g}"

@@ -1,0 +1,135 @@
+"""What the data can and cannot tell apart: before the fit from the design, after it from the curvature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relocchoice.errors import Finding, IdentificationError
+
+Floats = NDArray[np.float64]
+
+COLLINEAR = 1e-12
+FLAT = 1e-9
+TOUCHED = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """Whether every parameter is identified, and what was found where it is not.
+
+    Attributes
+    ----------
+    ok : nothing is flat or infinite.
+    flat : parameters the likelihood does not depend on at the estimates.
+    infinite : pairs (parameter, sign) whose estimate runs to plus or minus infinity.
+    cells : sentences that name the cells or alternatives behind it.
+    verdict : one sentence.
+    lambda_verdict : whether the lambdas agree with utility maximisation; None without lambdas.
+    """
+
+    ok: bool
+    flat: tuple[str, ...] = ()
+    infinite: tuple[tuple[str, int], ...] = ()
+    cells: tuple[str, ...] = ()
+    verdict: str = "every parameter is identified"
+    lambda_verdict: str | None = None
+
+
+def check_collinear(information: Floats, jacobian: Floats, names: tuple[str, ...], n_coef: int) -> None:
+    """Refuse coefficients that no data of this design could tell apart.
+
+    Parameters
+    ----------
+    information : (q, q) minus the Hessian at zero coefficients, where every column still counts.
+    jacobian : (p, q) user's parameters by free ones; names : (p,); n_coef : how many of the p are coefficients.
+
+    Raises
+    ------
+    IdentificationError : names every set of collinear columns and the combination of them that never varies.
+    """
+    coefs = np.abs(jacobian[:n_coef]).sum(axis=0) > 0
+    block = information[np.ix_(coefs, coefs)]
+    size = np.sqrt(np.maximum(np.diag(block), 0.0))
+    dead = size <= 1e-14 * size.max(initial=0.0)
+    if size.max(initial=0.0) == 0.0:
+        dead[:] = True
+    findings = [_dead(jacobian[:, np.flatnonzero(coefs)[k]], names) for k in np.flatnonzero(dead)]
+    live = ~dead
+    scaled = block[np.ix_(live, live)] / np.outer(size[live], size[live])
+    values, vectors = np.linalg.eigh(scaled) if live.any() else (np.empty(0), np.empty((0, 0)))
+    null = vectors[:, values < COLLINEAR]
+    if null.shape[1]:
+        to_user = jacobian[:, np.flatnonzero(coefs)[live]] / size[live]
+        findings += [_combination(to_user @ vector, names) for vector in _sparse_basis(null).T]
+    if findings:
+        raise IdentificationError(findings)
+
+
+def _dead(column: Floats, names: tuple[str, ...]) -> Finding:
+    name = names[int(np.abs(column).argmax())]
+    message = (
+        f"{name}: its column is the same for all alternatives of every case, or nobody can choose the alternative it belongs to, "
+        "so the coefficient is not identified; drop it"
+    )
+    return Finding("not_identified", message, column=name)
+
+
+def _combination(direction: Floats, names: tuple[str, ...]) -> Finding:
+    direction = direction / np.abs(direction).max()
+    terms = [(names[k], direction[k]) for k in np.flatnonzero(np.abs(direction) > 1e-7)]
+    listed = ", ".join(name for name, _ in terms)
+    text = " ".join(f"{'+' if value > 0 else '-'} {abs(value):.4g} * {name}" for name, value in terms).removeprefix("+ ")
+    message = (
+        f"{listed} are collinear: moving the coefficients together by ({text}) changes no probability; drop one of them"
+    )
+    return Finding("collinear", message, column=terms[0][0])
+
+
+def _sparse_basis(null: Floats) -> Floats:
+    """A basis of the same space with as many zeros as elimination gives, so that each vector names few columns."""
+    basis = null.T.copy()
+    row = 0
+    for column in range(basis.shape[1]):
+        if row == len(basis):
+            break
+        pivot = row + int(np.abs(basis[row:, column]).argmax())
+        if abs(basis[pivot, column]) < 1e-8:
+            continue
+        basis[[row, pivot]] = basis[[pivot, row]]
+        basis[row] /= basis[row, column]
+        others = np.arange(len(basis)) != row
+        basis[others] -= np.outer(basis[others, column], basis[row])
+        row += 1
+    return basis.T
+
+
+def flat_directions(hessian: Floats, reference: Floats, moving: NDArray[np.bool_]) -> Floats:
+    """(q, r) directions in which the curvature is less than a billionth of the reference information.
+
+    Parameters
+    ----------
+    hessian, reference : (q, q); the reference is positive definite. moving : (q,) parameters not held at a bound.
+    """
+    q = len(hessian)
+    where = np.flatnonzero(moving)
+    if not len(where):
+        return np.empty((q, 0))
+    lower = np.linalg.cholesky(reference[np.ix_(where, where)])
+    half = np.linalg.solve(lower, -hessian[np.ix_(where, where)])
+    values, vectors = np.linalg.eigh(np.linalg.solve(lower, half.T))
+    out = np.zeros((q, int((values < FLAT).sum())))
+    out[where] = np.linalg.solve(lower.T, vectors[:, values < FLAT])
+    return out
+
+
+def touched(flat: Floats, jacobian: Floats, reference: Floats) -> NDArray[np.bool_]:
+    """(p,) user's parameters that move along a flat direction, by more than a trace of their own scale."""
+    if flat.shape[1] == 0:
+        return np.zeros(len(jacobian), dtype=bool)
+    scale = np.sqrt(np.abs(np.diag(jacobian @ np.linalg.inv(reference) @ jacobian.T)))
+    scale = np.where(scale > 0, scale, 1.0)
+    moves = np.linalg.norm(jacobian @ flat, axis=1) / scale
+    return moves > TOUCHED

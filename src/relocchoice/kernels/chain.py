@@ -1,0 +1,68 @@
+"""The one chain rule: a family's derivatives in utilities and a design's columns give derivatives in coefficients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from relocchoice.kernels.protocol import Curvature, Family, Floats, Order
+from relocchoice.spec.design import Chunk
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contributions:
+    """What the cases of a chunk contribute; p = K coefficients + L shape parameters.
+
+    Attributes
+    ----------
+    loglik : (n,) unweighted.
+    scores : (p, n) unweighted (order 1 and above).
+    hessian : (p, p) sum over the cases with their weights (order 2).
+    """
+
+    loglik: Floats
+    scores: Floats | None = None
+    hessian: Floats | None = None
+
+
+def contributions(family: Family, chunk: Chunk, beta: Floats, shape: Floats, weights: Floats, order: Order) -> Contributions:
+    """Evaluate a family (already placed with ``family.at``) on a chunk.
+
+    Parameters
+    ----------
+    beta : (K,); shape : (L,); weights : (n,) enter the Hessian's sum only.
+    """
+    placement = chunk.placement
+    local = family.local(chunk.utilities(beta), placement.available, placement.chosen, shape, order)
+    if local.dv is None or local.dshape is None:
+        return Contributions(local.loglik)
+    if local.curvature is None:
+        return Contributions(local.loglik, np.concatenate([chunk.pullback(slice(None), local.dv), local.dshape]))
+    own = [chunk.pullback(q.own.slots, q.own.values) for q in local.curvature.vectors]
+    scores = chunk.pull_chosen(local.curvature.chosen_weight)
+    for coefficient, pulled in zip(local.curvature.gradient_mix, own, strict=True):
+        scores += coefficient * pulled
+    hessian = _hessian(local.curvature, chunk, own, weights)
+    return Contributions(local.loglik, np.concatenate([scores, local.dshape]), hessian)
+
+
+def _hessian(curvature: Curvature, chunk: Chunk, own: list[Floats], weights: Floats) -> Floats:
+    n_coef, n_shape = chunk.n_coef, len(curvature.shape)
+    out = np.zeros((n_coef + n_shape, n_coef + n_shape))
+    beta, shape = slice(0, n_coef), slice(n_coef, None)
+    out[beta, beta] = chunk.gram(weights * curvature.diagonal)
+    whole: list[Floats] = []
+    for vector, pulled, weight in zip(curvature.vectors, own, curvature.weights, strict=True):
+        mixed = pulled
+        for child, coefficient in vector.mix:
+            mixed = mixed + coefficient * whole[child]
+        whole.append(mixed)
+        out[beta, beta] += (mixed * (weights * weight)) @ mixed.T
+    for k, (mix, extra) in enumerate(zip(curvature.cross, curvature.extra, strict=True)):
+        cross = chunk.pullback(extra.slots, extra.values) @ weights
+        for coefficient, pulled in zip(mix, own, strict=True):
+            cross += pulled @ (weights * coefficient)
+        out[beta, n_coef + k] = out[n_coef + k, beta] = cross
+    out[shape, shape] = curvature.shape @ weights
+    return out

@@ -1,0 +1,120 @@
+"""What a family of models is: a function from utilities to log-likelihoods, with its derivatives in utility space.
+
+Layout: cases are the last, contiguous axis. Utilities are (S, n): S *slots* (places for alternatives) by n cases.
+A family knows nothing of columns, weights, chunks or optimisers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Order = Literal[0, 1, 2]
+Slots = slice | NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SlotVector:
+    """A vector over the slots of each case, zero outside ``slots``.
+
+    Attributes
+    ----------
+    slots : which slots it lives on, s of them.
+    values : (s, n).
+    """
+
+    slots: Slots
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankVector:
+    """One q_r of the curvature: its own part on some slots plus multiples of earlier vectors, q_r = own + sum_c mix_c q_c.
+
+    Attributes
+    ----------
+    own : the part b_r that lives on slots.
+    mix : pairs (index of an earlier vector, (n,) coefficient).
+    """
+
+    own: SlotVector
+    mix: tuple[tuple[int, Floats], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curvature:
+    """Second derivatives of each case's log-likelihood, as structure instead of (S, S) matrices.
+
+    d2 loglik / dv dv' = diag(diagonal) + sum_r weight_r q_r q_r'.
+    dv itself = sum_r gradient_mix_r b_r + chosen_weight e_chosen, which saves one pass over the columns.
+
+    Attributes
+    ----------
+    diagonal : (S, n).
+    vectors : R vectors q_r, children before parents.
+    weights : (R, n) the a_r.
+    gradient_mix : (R, n); chosen_weight : (n,).
+    cross : (L, R, n) d2 loglik / dv dshape_l = sum_r cross_lr b_r + extra_l.
+    extra : L vectors, the rest of the cross derivative.
+    shape : (L, L, n) d2 loglik / dshape dshape'.
+    """
+
+    diagonal: Floats
+    vectors: tuple[RankVector, ...]
+    weights: Floats
+    gradient_mix: Floats
+    chosen_weight: Floats
+    cross: Floats
+    extra: tuple[SlotVector, ...]
+    shape: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Local:
+    """A family evaluated at some utilities.
+
+    Attributes
+    ----------
+    loglik : (n,) log probability of the chosen alternative, unweighted.
+    dv : (S, n) its derivative with respect to the utilities (order 1 and above).
+    dshape : (L, n) with respect to the shape parameters (order 1 and above).
+    curvature : second derivatives (order 2).
+    """
+
+    loglik: Floats
+    dv: Floats | None = None
+    dshape: Floats | None = None
+    curvature: Curvature | None = None
+
+
+class Family(Protocol):
+    """A model of choice as a function of utilities. A new family is one file with these members and one registry line."""
+
+    @property
+    def shift_invariant(self) -> bool:
+        """Whether a constant added to all utilities of a case changes nothing (then rows may be differenced)."""
+
+    def shape_names(self) -> tuple[str, ...]:
+        """Names of the L shape parameters, () when there are none."""
+
+    def shape_start(self) -> Floats:
+        """(L,) values at which the family is a multinomial logit, or as near to it as it can be."""
+
+    def slot_order(self, n_alternatives: int) -> NDArray[np.intp]:
+        """(J,) alternatives in the order the family wants its slots."""
+
+    def slot_group(self, n_alternatives: int) -> NDArray[np.intp]:
+        """(J,) group of each alternative: alternatives of one group are interchangeable to the family."""
+
+    def at(self, alternatives: NDArray[np.intp]) -> Family:
+        """The family restricted to slots that hold these alternatives (S,), given in slot order."""
+
+    def local(self, v: Floats, available: NDArray[np.bool_] | None, chosen: NDArray[np.intp], shape: Floats, order: Order) -> Local:
+        """Log-likelihood, scores and curvature of each case at utilities v (S, n)."""
+
+    def probabilities(self, v: Floats, available: NDArray[np.bool_] | None, shape: Floats) -> Floats:
+        """(S, n) probabilities; zero where unavailable."""

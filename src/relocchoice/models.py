@@ -1,0 +1,208 @@
+"""The user's constructors: models are values, fitting one returns a frozen result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from relocchoice.data.choice_data import ChoiceData
+from relocchoice.engine.progress import Progress
+from relocchoice.engine.search import SearchOptions
+from relocchoice.errors import OptionError, SpecificationError
+from relocchoice.results.build import estimate
+from relocchoice.results.choice_results import ChoiceResults
+from relocchoice.spec.formula import Formula
+from relocchoice.spec.model import Lambdas, ModelSpec, Normalisation
+from relocchoice.spec.nests import NestTree
+from relocchoice.spec.params import Bounds, Constraints
+from relocchoice.spec.utility import UtilitySpec
+
+
+def _specification(utilities: str | Formula | UtilitySpec, offset: str | None) -> Formula | UtilitySpec:
+    if isinstance(utilities, str):
+        return Formula(utilities, offset)
+    if offset is not None:
+        raise SpecificationError("offset= goes with a formula as text; give it to UtilitySpec or Formula itself")
+    if not isinstance(utilities, (Formula, UtilitySpec)):
+        raise SpecificationError(f"utilities are a formula as text or a UtilitySpec, not {type(utilities).__name__}")
+    return utilities
+
+
+def _fit(
+    spec: ModelSpec,
+    data: ChoiceData,
+    cov_type: str | None,
+    groups: Any,
+    small_sample: bool | None,
+    start: Mapping[str, float] | None,
+    options: SearchOptions,
+    progress: bool | None,
+) -> ChoiceResults:
+    if cov_type is None:
+        cov_type = "robust" if getattr(data, "weight_kind", None) == "sampling" else "hessian"
+    with Progress(progress) as on_step:
+        return estimate(
+            spec,
+            data,
+            cov_type,
+            groups=groups,
+            small_sample=small_sample,
+            start=start,
+            options=options,
+            on_step=on_step,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MultinomialLogit:
+    """Multinomial (conditional) logit.
+
+    Parameters
+    ----------
+    utilities : the three-part formula ``"chosen ~ generic | case-specific | alternative-specific coefficients"``, or a
+        :class:`UtilitySpec`.
+    base : alternative without constant and case-specific coefficients; None takes the first.
+    fixed : parameter -> value it is held at.
+    equal : groups of parameters that share one value.
+    bounds : parameter -> (lower, upper), None for no bound.
+    offset : term added to every utility with coefficient one.
+
+    Examples
+    --------
+    >>> model = MultinomialLogit("chosen ~ log(land_price) + policy | log(assets)", base="township")
+    """
+
+    utilities: str | Formula | UtilitySpec
+    base: Any = None
+    fixed: Mapping[str, float] = field(default_factory=dict, kw_only=True)
+    equal: Sequence[Sequence[str]] = field(default=(), kw_only=True)
+    bounds: Mapping[str, Bounds] = field(default_factory=dict, kw_only=True)
+    offset: str | None = field(default=None, kw_only=True)
+    spec: ModelSpec = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        spec = ModelSpec(
+            "multinomial",
+            _specification(self.utilities, self.offset),
+            self.base,
+            Constraints(self.fixed, self.equal, self.bounds),
+        )
+        object.__setattr__(self, "spec", spec)
+
+    def fit(
+        self,
+        data: ChoiceData,
+        cov_type: str | None = None,
+        *,
+        groups: Any = None,
+        small_sample: bool | None = None,
+        start: Mapping[str, float] | None = None,
+        starts: int = 1,
+        seed: int = 0,
+        max_iterations: int = 100,
+        tolerance: float = 1e-9,
+        progress: bool | None = None,
+    ) -> ChoiceResults:
+        """Estimate by maximum likelihood; the log-likelihood is concave and Newton's method finds its maximum.
+
+        Parameters
+        ----------
+        data : the choices.
+        cov_type : ``"hessian"`` (the default), ``"opg"``, ``"robust"`` (the default with sampling weights), ``"cluster"`` or
+            ``"none"``.
+        groups : clusters: a column's name, labels one a case, or None for the data's units.
+        small_sample : multiply a robust covariance by n/(n - 1), a clustered one by G/(G - 1). None: as Stata does for
+            clusters and sampling weights, not for the plain sandwich.
+        start : parameter -> starting value.
+        starts : number of starts; those after the first are random, drawn with ``seed``.
+        max_iterations, tolerance : of Newton's method; the tolerance is a distance in standard errors.
+        progress : show the iterations; None shows them in a terminal when the fit takes more than two seconds.
+
+        Raises
+        ------
+        SpecificationError, DataError, IdentificationError, OptionError : with everything that is wrong, before estimating.
+        """
+        options = _options(starts, seed, max_iterations, tolerance)
+        return _fit(self.spec, data, cov_type, groups, small_sample, start, options, progress)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NestedLogit:
+    """Nested logit of any depth.
+
+    Parameters
+    ----------
+    utilities, base, fixed, equal, bounds, offset : see :class:`MultinomialLogit`.
+    nests : ``{"near": ["township", "county seat"], "away": {"metro": [...], "interior": [...]}}``, any depth, or a
+        :class:`NestTree`.
+    normalisation : ``"utility"``: P(j|m) ~ exp(V_j / lambda_m); ``"none"``: P(j|m) ~ exp(V_j); ``"bottom"``: as ``"utility"``,
+        coefficients in units of the first lowest nest.
+    lambdas : ``"free"``, one for each nest (``lambda:near``), or ``"common"``, one for all (``lambda``).
+
+    Examples
+    --------
+    >>> model = NestedLogit("chosen ~ cost", nests={"near": ["a", "b"], "away": ["c", "d"]})
+    >>> print(model.spec.nests)
+    ├── near
+    │   ├── a
+    │   └── b
+    └── away
+        ├── c
+        └── d
+    """
+
+    utilities: str | Formula | UtilitySpec
+    nests: Mapping[Any, Any] | NestTree
+    base: Any = None
+    normalisation: Normalisation = field(default="utility", kw_only=True)
+    lambdas: Lambdas = field(default="free", kw_only=True)
+    fixed: Mapping[str, float] = field(default_factory=dict, kw_only=True)
+    equal: Sequence[Sequence[str]] = field(default=(), kw_only=True)
+    bounds: Mapping[str, Bounds] = field(default_factory=dict, kw_only=True)
+    offset: str | None = field(default=None, kw_only=True)
+    spec: ModelSpec = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        nests = self.nests if isinstance(self.nests, NestTree) else NestTree.from_dict(self.nests)
+        spec = ModelSpec(
+            "nested",
+            _specification(self.utilities, self.offset),
+            self.base,
+            Constraints(self.fixed, self.equal, self.bounds),
+            nests,
+            self.normalisation,
+            self.lambdas,
+        )
+        object.__setattr__(self, "spec", spec)
+
+    def fit(
+        self,
+        data: ChoiceData,
+        cov_type: str | None = None,
+        *,
+        groups: Any = None,
+        small_sample: bool | None = None,
+        start: Mapping[str, float] | None = None,
+        starts: int = 1,
+        seed: int = 0,
+        max_iterations: int = 100,
+        tolerance: float = 1e-9,
+        progress: bool | None = None,
+    ) -> ChoiceResults:
+        """Estimate by full-information maximum likelihood; arguments as for :meth:`MultinomialLogit.fit`.
+
+        Starting values are the multinomial logit's coefficients and the best of a grid of lambdas. With ``starts`` above one
+        the best of several maxima is reported, with how many starts agreed (``fit.starts``).
+        """
+        options = _options(starts, seed, max_iterations, tolerance)
+        return _fit(self.spec, data, cov_type, groups, small_sample, start, options, progress)
+
+
+def _options(starts: int, seed: int, max_iterations: int, tolerance: float) -> SearchOptions:
+    for argument, value, least in (("starts", starts, 1), ("max_iterations", max_iterations, 0)):
+        if not isinstance(value, int) or value < least:
+            raise OptionError.of(argument, value, f"a whole number of at least {least}")
+    if not 0 < tolerance < 1:
+        raise OptionError.of("tolerance", tolerance, "a number between 0 and 1")
+    return SearchOptions(max_iterations, tolerance, starts, seed)

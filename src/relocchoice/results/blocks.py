@@ -1,0 +1,29 @@
+"""The sections of a table of estimates, and what a parameter's status means for its row."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+CONSTANTS: Final = "Constants"
+WITHOUT_ERROR: Final = ("fixed", "infinite", "flat")
+LAMBDA_PREFIX: Final = "lambda:"
+
+
+def is_dissimilarity(block: str) -> bool:
+    """Whether the section holds dissimilarity parameters, whose null value is 1."""
+    return str(block).startswith("Dissimilarity")
+
+
+def section_head(block: str) -> str:
+    """The section's name, with the hypothesis behind z where that is not zero."""
+    return f"{block}: z and P>|z| of H0: lambda = 1" if is_dissimilarity(block) else str(block)
+
+
+def tied_to(parameters: pd.DataFrame, name: str) -> str:
+    """The parameter that a tied one equals; empty for any other parameter, the first of its group included."""
+    if parameters.at[name, "status"] != "tied":
+        return ""
+    first = str(parameters.at[name, "note"]).removeprefix("=").strip()
+    return "" if first == name else first

@@ -1,0 +1,297 @@
+"""From a model and data to a :class:`ChoiceResults`: the order of the steps, and nothing else.
+
+learn the encoding -> bind -> refuse what is not identified -> search -> what is flat -> covariance -> results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from relocchoice.data.choice_data import ChoiceData
+from relocchoice.engine.bind import bind, degenerate_lambdas
+from relocchoice.engine.loglik import constants_loglik, null_loglik
+from relocchoice.engine.problem import Problem
+from relocchoice.engine.search import Found, SearchOptions, reference_information, search
+from relocchoice.errors import DataError, OptionError, SpecificationError
+from relocchoice.inference.cells import VANISHED, vanished_cells
+from relocchoice.inference.consistency import lambda_verdict
+from relocchoice.inference.covariance import Clusters, Covariance, Moments, check_kind, covariance
+from relocchoice.inference.identification import Identification, check_collinear, flat_directions, touched
+from relocchoice.optimize.newton import Step
+from relocchoice.results.choice_results import ChoiceResults
+from relocchoice.results.parameters import parameter_frame
+from relocchoice.spec.encoding import Encoding
+from relocchoice.spec.model import ModelSpec
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bound:
+    """The data of a fit and the problem they make; kept with the results so that scores need no refit."""
+
+    data: ChoiceData
+    problem: Problem
+
+
+def estimate(
+    spec: ModelSpec,
+    data: ChoiceData,
+    cov_type: str,
+    *,
+    groups: Any = None,
+    small_sample: bool | None = None,
+    start: Mapping[str, float] | None = None,
+    options: SearchOptions | None = None,
+    on_step: Callable[[Step], None] | None = None,
+) -> ChoiceResults:
+    """Fit a model.
+
+    Raises
+    ------
+    SpecificationError, DataError, IdentificationError, OptionError : before anything is estimated.
+    """
+    _check_estimable(data)
+    check_kind(cov_type, data.weight_kind)
+    encoding = spec.specification.learn(data, spec.base)
+    problem = bind(spec, encoding, data)
+    codes = _codes(data, groups) if cov_type == "cluster" else None
+    first = None if start is None else _user_start(problem, start)
+    if problem.space.matrix.shape[1]:
+        information = reference_information(problem)
+        check_collinear(information, problem.jacobian, problem.space.names, problem.n_coef)
+    found = search(problem, first, options or SearchOptions(), on_step)
+    bound = Bound(data, problem)
+    moments = _moments(bound, found)
+    clusters = None if codes is None else _clusters(bound, moments, codes)
+    probabilities = _probabilities_if_needed(spec, bound, moments)
+    identification = _identification(spec, encoding, bound, found, moments, probabilities)
+    converged = found.maximum.status == "maximum" and identification.ok
+    return ChoiceResults(
+        spec=spec,
+        encoding=encoding,
+        parameters=parameter_frame(spec, encoding.columns(data), bound.problem, found, moments, identification),
+        covariance=covariance(moments, cov_type, clusters=clusters, small_sample=small_sample),
+        llf=found.maximum.evaluation.value,
+        llnull=null_loglik(data),
+        llconstants=constants_loglik(data),
+        nobs=moments.nobs,
+        n_cases=data.n_cases,
+        n_alternatives=data.n_alternatives,
+        weight_kind=data.weight_kind,
+        df_model=int(moments.moving.sum()),
+        converged=converged,
+        status_message=_message(found, identification),
+        identification=identification,
+        trace=_trace(found),
+        starts=found.starts,
+        seconds=found.seconds,
+        notes=(*data.notes, *_degenerate_notes(spec)),
+        moments=moments,
+        problem=bound,
+    )
+
+
+def recompute_covariance(
+    results: ChoiceResults,
+    kind: str,
+    *,
+    groups: Any = None,
+    small_sample: bool | None = None,
+    data: ChoiceData | None = None,
+) -> ChoiceResults:
+    """The same estimates with another covariance, from the moments of the one fit.
+
+    Raises
+    ------
+    OptionError : unknown kind, or one that does not go with the weights.
+    DataError : a clustered covariance of a loaded fit without its data.
+    """
+    check_kind(kind, results.weight_kind)
+    clusters = None
+    if kind == "cluster":
+        bound = _bound(results, data)
+        clusters = _clusters(bound, results.moments, _codes(bound.data, groups))
+    return replace(results, covariance=covariance(results.moments, kind, clusters=clusters, small_sample=small_sample))
+
+
+def predict(results: ChoiceResults, data: ChoiceData | None = None) -> pd.DataFrame:
+    """(n, J) probabilities at the estimates, cases x alternatives; zero where an alternative is not available."""
+    if data is None:
+        bound = _bound(results, None)
+        data, problem = bound.data, bound.problem
+    else:
+        data = data.with_alternatives(results.encoding.alternatives)
+        problem = bind(results.spec, results.encoding, data)
+    theta = problem.internal_from_user(results.moments.theta)
+    probabilities = problem.probabilities(theta, data.n_alternatives)
+    return pd.DataFrame(probabilities, index=data.cases, columns=data.alternatives)
+
+
+def _check_estimable(data: ChoiceData) -> None:
+    if not isinstance(data, ChoiceData):
+        raise DataError(f"fit needs a ChoiceData, not {type(data).__name__}; make one with rc.ChoiceData.from_long(frame, ...)")
+    if data.chosen is None:
+        raise DataError("these data hold no choices; give chosen= when making them")
+    if data.n_cases == 0:
+        raise DataError("these data hold no cases")
+    if data.weights is not None and not data.weights.any():
+        raise DataError("all case weights are zero")
+
+
+def _user_start(problem: Problem, start: Mapping[str, float]) -> Floats:
+    """User's starting values over the default ones."""
+    names = problem.space.names
+    unknown = [name for name in start if name not in names]
+    if unknown:
+        raise SpecificationError(f"start names {', '.join(unknown)}, not parameters; parameters: {', '.join(names)}")
+    theta = np.array([0.0] * problem.n_coef + [1.0] * (len(names) - problem.n_coef))
+    for name, value in start.items():
+        if not np.isfinite(value):
+            raise OptionError.of(f"start[{name!r}]", value, "a finite number")
+        theta[names.index(name)] = value
+    return theta
+
+
+def _moments(bound: Bound, found: Found) -> Moments:
+    problem, at = bound.problem, found.maximum
+    moving = ~at.active
+    flat = flat_directions(at.evaluation.hessian, found.reference, moving)
+    jacobian = problem.jacobian
+    held = np.abs(jacobian[:, at.active]).sum(axis=1) > 0
+    estimated = np.abs(jacobian).sum(axis=1) > 0
+    finite = estimated & ~held & ~touched(flat, jacobian, found.reference)
+    frequency = bound.data.weight_kind == "frequency"
+    return Moments(
+        theta=problem.user(at.x),
+        free=at.x,
+        hessian=at.evaluation.hessian,
+        opg=at.evaluation.opg,
+        opg_squared=at.evaluation.opg_squared,
+        jacobian=jacobian,
+        moving=moving,
+        flat=flat,
+        finite=finite,
+        nobs=float(problem.weights.sum()) if frequency else float(bound.data.n_cases),
+        weight_kind=bound.data.weight_kind,
+    )
+
+
+def _clusters(bound: Bound, moments: Moments, codes: NDArray[np.intp]) -> Clusters:
+    return Clusters.of(bound.problem.scores(moments.free), bound.problem.weights, codes)
+
+
+def _codes(data: ChoiceData, groups: ArrayLike | str | None) -> NDArray[np.intp]:
+    """(n,) group of each case: a column's name, a Series by case label, an array in case order, or the data's units."""
+    if groups is None:
+        if data.unit is None:
+            raise OptionError("cov_type='cluster' needs groups= (a column, or labels one a case), or data made with unit=")
+        return data.unit
+    if isinstance(groups, str):
+        labels = data.case_frame([groups])[groups]
+    elif isinstance(groups, pd.Series) and len(groups) and groups.index.isin(data.cases).all() and groups.index.is_unique:
+        labels = groups.reindex(data.cases)
+    else:
+        labels = pd.Series(np.asarray(groups))
+    if len(labels) != data.n_cases:
+        raise OptionError(f"groups has {len(labels)} labels, the data have {data.n_cases} cases; give one a case")
+    if labels.isna().any():
+        case = data.cases[int(np.flatnonzero(labels.isna().to_numpy())[0])]
+        raise OptionError(f"groups has no label for case {case!r}")
+    return pd.factorize(labels)[0].astype(np.intp)
+
+
+def _bound(results: ChoiceResults, data: ChoiceData | None) -> Bound:
+    if data is not None:
+        return Bound(data, bind(results.spec, results.encoding, data))
+    if results.problem is None:
+        raise DataError("this fit was loaded from a file, which holds no data; pass data=")
+    bound: Bound = results.problem
+    return bound
+
+
+def _probabilities_if_needed(spec: ModelSpec, bound: Bound, moments: Moments) -> Floats | None:
+    """(n, J) fitted probabilities, for the diagnosis of infinite estimates and of lambdas above one."""
+    problem = bound.problem
+    shapes = moments.theta[problem.n_coef :]
+    if moments.flat.shape[1] or (spec.nests is not None and shapes.size and shapes.max() > 0):
+        return problem.probabilities(problem.internal(moments.free), bound.data.n_alternatives)
+    return None
+
+
+def _identification(
+    spec: ModelSpec, encoding: Encoding, bound: Bound, found: Found, moments: Moments, probabilities: Floats | None
+) -> Identification:
+    names = bound.problem.space.names
+    n_coef = bound.problem.n_coef
+    lambdas = _lambdas(spec, dict(zip(names, moments.theta, strict=True)))
+    consistent = lambda_verdict(spec, lambdas, probabilities, bound.data.alternatives)
+    if found.maximum.status not in ("maximum", "flat"):
+        return Identification(ok=False, verdict="not known, because the search did not end at a maximum", lambda_verdict=consistent)
+    moved = touched(moments.flat, moments.jacobian, found.reference)
+    if not moved.any():
+        return Identification(ok=found.maximum.status == "maximum", lambda_verdict=consistent)
+    assert probabilities is not None
+    words = " ".join((spec.formula_text, *names))
+    cells = vanished_cells(bound.data, probabilities, words)
+    diverged = bool(cells) and bool(moved[:n_coef].any())
+    infinite = tuple((names[k], int(np.sign(moments.theta[k]))) for k in np.flatnonzero(moved[:n_coef])) if diverged else ()
+    told = {name for name, _ in infinite}
+    flat = tuple(names[k] for k in np.flatnonzero(moved) if names[k] not in told)
+    parts = []
+    if infinite:
+        parts.append(f"{len(infinite)} estimates run to infinity, because some cells are never chosen")
+    if flat:
+        parts.append(f"the likelihood is flat in {', '.join(flat)}")
+    return Identification(False, flat, infinite, cells, "; ".join(parts), consistent)
+
+
+def _lambdas(spec: ModelSpec, theta: dict[str, float]) -> dict[str, float]:
+    if spec.nests is None:
+        return {}
+    degenerate = degenerate_lambdas(spec)
+    return {
+        node: 1.0 if f"lambda:{node}" in degenerate else theta.get(f"lambda:{node}", theta.get("lambda", 1.0))
+        for node in spec.nests.nodes
+    }
+
+
+def _message(found: Found, identification: Identification) -> str:
+    maximum = found.maximum
+    iterations = len(maximum.steps) - 1
+    if maximum.status == "maximum" and identification.ok:
+        return f"maximum after {iterations} iterations, {maximum.decrement:.1e} standard errors away"
+    if maximum.status in ("maximum", "flat"):
+        return identification.verdict
+    ends = {
+        "stalled": f"no step rises any more, {maximum.decrement:.1e} standard errors from where the curvature puts the maximum",
+        "iteration limit": f"stopped at the limit of {iterations} iterations, {maximum.decrement:.1e} standard errors away",
+    }
+    return ends[maximum.status]
+
+
+def _trace(found: Found) -> pd.DataFrame:
+    steps = found.maximum.steps
+    return pd.DataFrame(
+        {
+            "iteration": [step.iteration for step in steps],
+            "llf": [step.value for step in steps],
+            "gradient": [step.decrement for step in steps],
+            "step": [step.length for step in steps],
+            "seconds": [step.seconds for step in steps],
+        }
+    )
+
+
+def _degenerate_notes(spec: ModelSpec) -> tuple[str, ...]:
+    names = degenerate_lambdas(spec)
+    if not names:
+        return ()
+    which = ", ".join(names)
+    return (f"{which}: a nest with one child has no lambda of its own; fixed at 1 and not counted.",)

@@ -1,0 +1,281 @@
+"""An estimated model as a frozen value, with the names of statsmodels' results."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.stats import chi2, norm
+
+from relocchoice.errors import OptionError
+from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
+from relocchoice.results.blocks import CONSTANTS, WITHOUT_ERROR, is_dissimilarity
+from relocchoice.results.render import Format
+from relocchoice.results.summary import Summary, summary_table
+
+if TYPE_CHECKING:
+    from relocchoice.inference.covariance import Covariance
+    from relocchoice.inference.identification import Identification
+    from relocchoice.spec.encoding import Encoding
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ChoiceResults:
+    """What was estimated, how well, and from what.
+
+    p parameters in table order, n cases, J alternatives.
+
+    Attributes
+    ----------
+    spec : the model as a value: ``family`` (``"multinomial"`` or ``"nested"``), ``formula_text``, ``base``, ``nests``,
+        ``normalisation``, ``lambdas``.
+    encoding : how data become the columns of the utilities; applied again to predict.
+    parameters : index the p names; columns ``estimate``; ``status`` (``"free"``, ``"fixed"``, ``"tied"``, ``"at bound"``,
+        ``"infinite"``, ``"flat"``); ``block``, the section it is printed in; ``note`` (of a tied one: the parameter that it
+        equals).
+    covariance : covariance of the estimates, (p, p) in the order of ``parameters``, and its kind in words.
+    llf, llnull, llconstants : log-likelihoods at the estimates, at equal shares over the alternatives available to a case,
+        and with constants only (NaN where it was not computed).
+    nobs : sum of the frequency weights, or number of cases.
+    n_cases, n_alternatives : n and J.
+    weight_kind : ``"frequency"``, ``"sampling"`` or None.
+    df_model : number of estimated parameters.
+    converged : whether the optimiser reached the maximum.
+    status_message : how the optimiser ended, in words.
+    identification : which parameters the data cannot tell, and the lambdas' verdict.
+    trace : one row an iteration: ``iteration``, ``llf``, ``gradient``, ``step``, ``seconds``.
+    starts : one row a starting point, or None.
+    seconds : wall time of the estimation.
+    notes : sentences on what was dropped or assumed; printed below every table.
+    moments : sums kept so that other covariances can be computed; None where they are not.
+    problem : the estimation problem itself; None after loading.
+    """
+
+    spec: Any
+    encoding: Encoding
+    parameters: pd.DataFrame
+    covariance: Covariance
+    llf: float
+    llnull: float
+    llconstants: float
+    nobs: float
+    n_cases: int
+    n_alternatives: int
+    weight_kind: str | None
+    df_model: int
+    converged: bool
+    status_message: str
+    identification: Identification
+    trace: pd.DataFrame
+    starts: pd.DataFrame | None
+    seconds: float
+    notes: tuple[str, ...] = ()
+    moments: Any = None
+    problem: Any = None
+
+    @property
+    def params(self) -> pd.Series:
+        """(p,) estimates; a parameter that runs off is ``inf`` or ``-inf``."""
+        return self.parameters["estimate"].rename("params")
+
+    @property
+    def bse(self) -> pd.Series:
+        """(p,) standard errors; NaN for fixed, infinite and unidentified parameters and those held at a bound."""
+        variance = np.diag(self.covariance.matrix).astype(float)
+        known = (variance > 0) & ~self.parameters["status"].isin(WITHOUT_ERROR).to_numpy()
+        errors = np.full(len(variance), np.nan)
+        errors[known] = np.sqrt(variance[known])
+        return pd.Series(errors, index=self.parameters.index, name="bse")
+
+    @property
+    def null_values(self) -> pd.Series:
+        """(p,) value under the null hypothesis of the printed z: 1 for a dissimilarity parameter, else 0."""
+        null = [float(is_dissimilarity(block)) for block in self.parameters["block"]]
+        return pd.Series(null, index=self.parameters.index, name="null_values")
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """(p,) z = (estimate - null value) / standard error; see :attr:`null_values`."""
+        errors = self.bse
+        gaps = (self.params - self.null_values).where(errors.notna())
+        return gaps.div(errors).rename("tvalues")
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """(p,) two-sided p-values of :attr:`tvalues` under the standard normal distribution."""
+        z = self.tvalues
+        return pd.Series(2.0 * norm.sf(np.abs(z.to_numpy())), index=z.index, name="pvalues")
+
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+        """(p, 2) lower (column 0) and upper (column 1) ends of the intervals that cover with probability 1 - alpha.
+
+        Raises
+        ------
+        OptionError
+            Unless 0 < alpha < 1.
+        """
+        if not 0 < alpha < 1:
+            raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
+        half = norm.isf(alpha / 2) * self.bse
+        centre = self.params.where(half.notna())
+        return pd.DataFrame({0: centre - half, 1: centre + half})
+
+    def cov_params(self) -> pd.DataFrame:
+        """(p, p) covariance of the estimates; NaN rows and columns for parameters without a standard error."""
+        names = self.parameters.index
+        return pd.DataFrame(np.array(self.covariance.matrix, dtype=float), index=names, columns=names)
+
+    @property
+    def prsquared(self) -> float:
+        """McFadden's rho-squared against equal shares, 1 - llf / llnull."""
+        return _one_minus_ratio(self.llf, self.llnull)
+
+    @property
+    def prsquared_adjusted(self) -> float:
+        """Rho-squared against equal shares, less the estimated parameters: 1 - (llf - df_model) / llnull."""
+        return _one_minus_ratio(self.llf - self.df_model, self.llnull)
+
+    @property
+    def prsquared_constants(self) -> float:
+        """McFadden's rho-squared against the model with constants only; NaN where that is not known."""
+        return _one_minus_ratio(self.llf, self.llconstants)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, -2 llf + 2 df_model."""
+        return -2.0 * self.llf + 2.0 * self.df_model
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, -2 llf + log(nobs) df_model."""
+        return -2.0 * self.llf + math.log(self.nobs) * self.df_model if self.nobs > 0 else math.nan
+
+    @property
+    def df_resid(self) -> float:
+        """Observations less estimated parameters."""
+        return self.nobs - self.df_model
+
+    @property
+    def llr_null(self) -> str:
+        """What the likelihood-ratio test compares with: ``"constants only"`` where the model nests that, else ``"equal shares"``."""
+        return "constants only" if math.isfinite(self.llconstants) and self._free_constants() else "equal shares"
+
+    @property
+    def llr(self) -> float:
+        """Likelihood-ratio statistic against :attr:`llr_null`."""
+        restricted = self.llconstants if self.llr_null == "constants only" else self.llnull
+        return 2.0 * (self.llf - restricted)
+
+    @property
+    def llr_df(self) -> int:
+        """Degrees of freedom of :attr:`llr`."""
+        return self.df_model - (self._free_constants() if self.llr_null == "constants only" else 0)
+
+    @property
+    def llr_pvalue(self) -> float:
+        """P-value of :attr:`llr`; NaN without degrees of freedom."""
+        return float(chi2.sf(max(self.llr, 0.0), self.llr_df)) if self.llr_df > 0 else math.nan
+
+    def _free_constants(self) -> int:
+        """J - 1 where the model has all constants free, else 0: then it does not nest the model with constants only."""
+        status = self.parameters.loc[self.parameters["block"] == CONSTANTS, "status"]
+        complete = len(status) >= self.n_alternatives - 1 and bool((status == "free").all())
+        return len(status) if complete else 0
+
+    def wald_test(self, hypotheses: Hypotheses, values: ArrayLike | None = None) -> TestResult:
+        """Wald's test of linear restrictions, with the covariance of these results.
+
+        Parameters
+        ----------
+        hypotheses : text such as ``"lambda:a = lambda:b"`` or ``"x - 2*y = 1"``, several in a list, or an (r, p) matrix.
+        values : right-hand side of a matrix; zero if None.
+
+        Returns
+        -------
+        TestResult
+            A fixed parameter counts as known; where an infinite or unidentified one is involved, the test does not apply
+            and the result says so.
+
+        Raises
+        ------
+        SpecificationError
+            For unknown parameters and expressions that are not linear.
+        """
+        restrictions = linear_restrictions(hypotheses, [str(name) for name in self.parameters.index], values)
+        return wald(restrictions, self.params, self._covariance_with_known())
+
+    def _covariance_with_known(self) -> pd.DataFrame:
+        covariance = self.cov_params().to_numpy()
+        status = self.parameters["status"].to_numpy()
+        for label, value in (("fixed", 0.0), ("infinite", np.nan), ("flat", np.nan)):
+            covariance[status == label, :] = value
+            covariance[:, status == label] = value
+        return pd.DataFrame(covariance, index=self.parameters.index, columns=self.parameters.index)
+
+    def with_cov(
+        self,
+        kind: str,
+        *,
+        groups: Any = None,
+        small_sample: bool | None = None,
+        data: Any = None,
+    ) -> ChoiceResults:
+        """The same estimates with another covariance.
+
+        Parameters
+        ----------
+        kind : ``"hessian"``, ``"opg"``, ``"robust"``, ``"cluster"`` (needs ``groups``), ...
+        groups : one label a case, or the name of a case-level column.
+        small_sample : whether to multiply by the small-sample factor; None for the kind's usual choice.
+        data : the data of the estimation, where the results were loaded from a file and do not hold what is needed.
+        """
+        from relocchoice.results.build import recompute_covariance
+
+        return recompute_covariance(self, kind, groups=groups, small_sample=small_sample, data=data)
+
+    def predict(self, data: Any = None) -> pd.DataFrame:
+        """(n, J) choice probabilities, cases x alternatives; zero where an alternative is not available.
+
+        Parameters
+        ----------
+        data : other choice data; the data of the estimation if None.
+        """
+        from relocchoice.results.build import predict
+
+        return predict(self, data)
+
+    def summary(self, format: Format = "text", alpha: float = 0.05) -> Summary:
+        """The table of estimates; prints itself in ``format`` and turns into the others.
+
+        Raises
+        ------
+        OptionError
+            For an unknown format or an alpha outside 0 to 1.
+        """
+        return Summary(summary_table(self, alpha), format)
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write everything but ``problem`` into one file; see :func:`relocchoice.results.store.save`."""
+        from relocchoice.results.store import save
+
+        return save(self, path)
+
+    def _repr_html_(self) -> str:
+        return self.summary().as_html()
+
+    def __repr__(self) -> str:
+        state = "converged" if self.converged else "NOT converged"
+        return (
+            f"<ChoiceResults: {self.spec.family} logit, {self.df_model} estimated parameters, {self.n_cases} cases, "
+            f"log-likelihood {self.llf:.6g}, {state}>"
+        )
+
+
+def _one_minus_ratio(llf: float, reference: float) -> float:
+    return 1.0 - llf / reference if reference != 0 else math.nan

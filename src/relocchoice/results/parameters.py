@@ -1,0 +1,62 @@
+"""The frame of parameters behind every table: estimate, status, section and note of each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from relocchoice.engine.bind import degenerate_lambdas
+from relocchoice.engine.problem import Problem
+from relocchoice.engine.search import Found
+from relocchoice.inference.covariance import Moments
+from relocchoice.inference.identification import Identification
+from relocchoice.spec.columns import Column, UtilityColumns
+from relocchoice.spec.model import ModelSpec
+
+LAMBDA_BLOCK = "Dissimilarity (lambda)"
+MIXED_BLOCK = "Coefficients"
+BLOCKS = {
+    "constant": "Constants",
+    "case": "Case-specific",
+    "row": "Alternative-specific coefficients",
+}
+
+
+def parameter_frame(
+    spec: ModelSpec, columns: UtilityColumns, problem: Problem, found: Found, moments: Moments, identification: Identification
+) -> pd.DataFrame:
+    """(p rows) ``estimate``, ``status``, ``block`` and ``note``; index the parameter names in table order."""
+    space = problem.space
+    estimate = moments.theta.copy()
+    status: list[str] = list(space.status)
+    notes = ["" for _ in space.names]
+    for k, name in enumerate(space.names):
+        if name in degenerate_lambdas(spec):
+            notes[k] = "nest with one child"
+        if status[k] == "tied":
+            notes[k] = f"= {space.free_names[int(space.matrix[k].argmax())]}"
+    held = np.abs(moments.jacobian[:, found.maximum.active]).sum(axis=1) > 0
+    for k in np.flatnonzero(held):
+        status[k], notes[k] = "at bound", f"held at its bound {estimate[k]:.6g}"
+    for name, sign in identification.infinite:
+        k = space.names.index(name)
+        status[k], estimate[k] = "infinite", sign * np.inf
+    for name in identification.flat:
+        status[space.names.index(name)] = "flat"
+    blocks = [*_coefficient_blocks(columns), *([LAMBDA_BLOCK] * (len(space.names) - problem.n_coef))]
+    index = pd.Index(space.names, name="parameter")
+    return pd.DataFrame({"estimate": estimate, "status": status, "block": blocks, "note": notes}, index=index)
+
+
+def _coefficient_blocks(columns: UtilityColumns) -> list[str]:
+    found: list[set[str]] = [set() for _ in columns.names]
+    for column in columns.columns:
+        coefs = np.atleast_1d(np.asarray(column.coef))
+        for k in np.unique(coefs[coefs >= 0]):
+            found[k].add(_block(column))
+    return [blocks.pop() if len(blocks) == 1 else MIXED_BLOCK for blocks in found]
+
+
+def _block(column: Column) -> str:
+    shared = isinstance(column.coef, (int, np.integer))
+    return "Generic" if shared else BLOCKS[column.level]

@@ -1,0 +1,187 @@
+"""The table of one model's estimates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from relocchoice.results import numbers, words
+from relocchoice.results.blocks import section_head, tied_to
+from relocchoice.results.render import Format, check_format, render
+from relocchoice.results.table import Table
+
+if TYPE_CHECKING:
+    from relocchoice.results.choice_results import ChoiceResults
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A table that prints itself.
+
+    Attributes
+    ----------
+    table : what is shown.
+    format : the format of ``str()``: ``"text"``, ``"markdown"``, ``"latex"`` or ``"html"``.
+    """
+
+    table: Table
+    format: Format = "text"
+
+    def __post_init__(self) -> None:
+        check_format(self.format)
+
+    def as_text(self) -> str:
+        """Fixed-width text."""
+        return render(self.table, "text")
+
+    def as_markdown(self) -> str:
+        """Markdown pipe tables."""
+        return render(self.table, "markdown")
+
+    def as_latex(self) -> str:
+        """A LaTeX ``table`` with booktabs rules."""
+        return render(self.table, "latex")
+
+    def as_html(self) -> str:
+        """HTML."""
+        return render(self.table, "html")
+
+    def _repr_html_(self) -> str:
+        return self.as_html()
+
+    def __str__(self) -> str:
+        return render(self.table, self.format)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def summary_table(results: ChoiceResults, alpha: float = 0.05) -> Table:
+    """The estimates by section with standard errors, z, p-values and intervals; above them the fit, below what it rests on.
+
+    Parameters
+    ----------
+    results : of one model.
+    alpha : the intervals cover with probability 1 - alpha.
+
+    Returns
+    -------
+    Table
+        A parameter without a standard error says why (``fixed``, ``= other``, ``not identified``) in place of numbers.
+
+    Raises
+    ------
+    OptionError
+        Unless 0 < alpha < 1.
+    """
+    intervals = results.conf_int(alpha)
+    return Table(
+        title=words.title(results),
+        columns=(
+            "",
+            "estimate",
+            "std. error",
+            "z",
+            "P>|z|",
+            f"[{numbers.plain(alpha / 2)}",
+            f"{numbers.plain(1 - alpha / 2)}]",
+        ),
+        rows=_rows(results, intervals),
+        header=(*_model_pairs(results), *_fit_pairs(results)),
+        notes=_notes(results),
+    )
+
+
+def _rows(results: ChoiceResults, intervals: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    figures = pd.DataFrame(
+        {
+            "estimate": results.params,
+            "error": results.bse,
+            "z": results.tvalues,
+            "p": results.pvalues,
+            "lower": intervals[0],
+            "upper": intervals[1],
+        }
+    )
+    rows: list[tuple[str, ...]] = []
+    for block, names in groupby(results.parameters.index, key=lambda name: results.parameters.at[name, "block"]):
+        rows.append((section_head(block),))
+        rows += [_row(results.parameters, str(name), figures.loc[name]) for name in names]
+    return tuple(rows)
+
+
+def _row(parameters: pd.DataFrame, name: str, figures: pd.Series) -> tuple[str, ...]:
+    status = parameters.at[name, "status"]
+    estimate = numbers.significant(figures["estimate"], scale=figures["error"])
+    first = tied_to(parameters, name)
+    if status == "flat":
+        return (name, "not identified", "", "", "", "", "")
+    if status == "infinite":
+        return (name, estimate, "", "", "", "", "")
+    if status == "fixed":
+        return (name, estimate, "fixed", "", "", "", "")
+    if first:
+        return (name, estimate, f"= {first}", "", "", "", "")
+    if math.isnan(figures["error"]):
+        return (name, estimate, "at bound" if status == "at bound" else numbers.MISSING, "", "", "", "")
+    return (
+        name,
+        estimate,
+        numbers.significant(figures["error"]),
+        _z(figures["z"]),
+        "" if math.isnan(figures["p"]) else numbers.pvalue(figures["p"]),
+        numbers.significant(figures["lower"], scale=figures["error"]),
+        numbers.significant(figures["upper"], scale=figures["error"]),
+    )
+
+
+def _z(value: float) -> str:
+    return "" if math.isnan(value) else numbers.decimals(value, 3)
+
+
+def _model_pairs(results: ChoiceResults) -> list[tuple[str, str]]:
+    return [
+        ("Model", words.family(results)),
+        ("Cases", numbers.count(results.n_cases)),
+        ("Weights", words.weights(results)),
+        ("Alternatives", numbers.count(results.n_alternatives)),
+        ("Estimated parameters", numbers.count(results.df_model)),
+        ("Converged", "yes" if results.converged else f"NO: {results.status_message}"),
+        ("Covariance", words.covariance_kind(results.covariance)),
+    ]
+
+
+def _fit_pairs(results: ChoiceResults) -> list[tuple[str, str]]:
+    return [
+        ("Log-likelihood", numbers.likelihood(results.llf)),
+        ("LL, equal shares (null)", numbers.likelihood(results.llnull)),
+        ("LL, constants only", numbers.likelihood(results.llconstants)),
+        ("Rho-squared", _ratio(results.prsquared)),
+        ("Rho-squared, adjusted", _ratio(results.prsquared_adjusted)),
+        ("AIC", numbers.likelihood(results.aic)),
+        ("BIC", numbers.likelihood(results.bic)),
+    ]
+
+
+def _ratio(value: float) -> str:
+    return numbers.MISSING if math.isnan(value) else numbers.decimals(value, 4)
+
+
+def _notes(results: ChoiceResults) -> tuple[str, ...]:
+    sentences = [
+        words.convergence(results),
+        words.covariance(results.covariance),
+        words.reference_points(results),
+        words.likelihood_ratio(results),
+        words.normalisation(results),
+        words.base(results),
+        *words.parameter_notes(results.parameters),
+        *words.identification(results.identification),
+        *results.notes,
+        words.nest_tree(results),
+    ]
+    return tuple(dict.fromkeys(sentence for sentence in sentences if sentence))

@@ -1,0 +1,132 @@
+"""What stands around the numbers of a table, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from relocchoice.results import numbers
+from relocchoice.results.blocks import LAMBDA_PREFIX
+
+if TYPE_CHECKING:
+    from relocchoice.inference.covariance import Covariance
+    from relocchoice.inference.identification import Identification
+    from relocchoice.results.choice_results import ChoiceResults
+
+_NORMALISATIONS: Mapping[str, str] = {
+    "utility": "utility-maximising, P(j|m) ~ exp(V_j / lambda_m); in line with utility maximisation for 0 < lambda <= 1",
+    "none": "none, P(j|m) ~ exp(V_j); in line with utility maximisation only where the lambdas are equal",
+    "bottom": "utilities on the scale of one lowest nest, P(j|m) ~ exp(V_j) in that nest",
+}
+
+
+def family(results: ChoiceResults) -> str:
+    """``"Multinomial logit"`` or ``"Nested logit"``."""
+    return f"{results.spec.family.capitalize()} logit"
+
+
+def title(results: ChoiceResults) -> str:
+    """The family and the formula on one line."""
+    return f"{family(results)}: {' '.join(results.spec.formula_text.split())}"
+
+
+def weights(results: ChoiceResults) -> str:
+    """Kind of the weights and, for frequencies, their sum."""
+    if results.weight_kind is None:
+        return "none"
+    if results.weight_kind == "frequency":
+        return f"frequency, sum {numbers.count(results.nobs)}"
+    return results.weight_kind
+
+
+def convergence(results: ChoiceResults) -> str:
+    """A warning where the estimates are not a maximum."""
+    if results.converged:
+        return ""
+    return f"NOT CONVERGED ({results.status_message}): neither estimates nor standard errors should be used."
+
+
+def covariance(record: Covariance) -> str:
+    """Which covariance the standard errors come from."""
+    if record.kind == "none":
+        return "Standard errors were not computed (cov_type='none')."
+    return f"Standard errors: {record.description}."
+
+
+def covariance_kind(record: Covariance) -> str:
+    """The kind in a word, with the number of clusters."""
+    return record.kind if record.groups is None else f"{record.kind} ({numbers.count(record.groups)} groups)"
+
+
+def reference_points(results: ChoiceResults) -> str:
+    """What the rho-squared and the null log-likelihood are measured against."""
+    against = "Rho-squared is McFadden's, against equal shares over the alternatives available to each case"
+    constants = results.prsquared_constants
+    return f"{against}." if math.isnan(constants) else f"{against}; against constants only {constants:.4f}."
+
+
+def likelihood_ratio(results: ChoiceResults) -> str:
+    """The likelihood-ratio test of all coefficients, and against what."""
+    if results.weight_kind == "sampling":
+        return "With sampling weights the log-likelihood is a pseudo-likelihood: no likelihood-ratio test is given."
+    if math.isnan(results.llr_pvalue):
+        return ""
+    probability = numbers.pvalue(results.llr_pvalue)
+    equation = f"p {probability}" if probability.startswith("<") else f"p = {probability}"
+    statistic = numbers.decimals(results.llr, 3)
+    return f"Likelihood-ratio test against {results.llr_null}: chi2({results.llr_df}) = {statistic}, {equation}."
+
+
+def normalisation(results: ChoiceResults) -> str:
+    """The normalisation of the nested logit in words and symbols."""
+    name = results.spec.normalisation
+    if results.spec.nests is None or name is None:
+        return ""
+    return f"Normalisation: {_NORMALISATIONS.get(name, name)}."
+
+
+def base_label(results: ChoiceResults) -> str:
+    """The alternative whose constant and case-specific coefficients are zero; empty where there is none."""
+    learned = results.encoding.base
+    return "" if learned is None else str(learned)
+
+
+def base(results: ChoiceResults) -> str:
+    """The base alternative in a sentence."""
+    label = base_label(results)
+    return f"Base alternative: {label}." if label else ""
+
+
+def parameter_notes(parameters: pd.DataFrame) -> list[str]:
+    """One sentence for each parameter with a note of its own (a tied one says it in its row)."""
+    own = parameters[(parameters["status"] != "tied") & parameters["note"].notna() & (parameters["note"] != "")]
+    return [f"{name}: {note}" for name, note in own["note"].items()]
+
+
+def identification(record: Identification) -> list[str]:
+    """What the data can and cannot tell apart."""
+    verdicts = [("Identification", record.verdict), ("Dissimilarity parameters", record.lambda_verdict)]
+    said = [_sentence(f"{subject}: {verdict}") for subject, verdict in verdicts if verdict]
+    return [said[0], *map(_sentence, record.cells), *said[1:]] if said else list(map(_sentence, record.cells))
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def nest_tree(results: ChoiceResults) -> str:
+    """The nests as a tree of several lines, each node with its lambda."""
+    tree: Any = results.spec.nests
+    if tree is None:
+        return ""
+    estimates = results.params
+    common = LAMBDA_PREFIX.rstrip(":")
+    shown = {}
+    for node in tree.nodes:
+        name = LAMBDA_PREFIX + node if LAMBDA_PREFIX + node in estimates.index else common
+        if name in estimates.index:
+            shown[node] = f"(lambda {numbers.significant(estimates[name], digits=4)})"
+    return f"Nests:\n{tree.render(shown)}"

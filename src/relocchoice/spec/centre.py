@@ -1,0 +1,91 @@
+"""Centring: alternative-specific constants absorb the means of the other alternative-specific columns.
+
+A case-specific variable far from zero (a year, log assets in yuan) makes its coefficients nearly collinear with the
+constants, and the Hessian loses digits. Where every alternative but one has a constant of its own, the model in centred
+columns is the same model: V_j = c_j + b_j x = (c_j + b_j m) + b_j (x - m), up to a shift of the case's utilities. The chunks
+hold the centred columns; ``to_user`` maps their coefficients back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relocchoice.data.choice_data import ChoiceData
+from relocchoice.spec.columns import Column, UtilityColumns
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Centring:
+    """How the coefficients of the centred columns map to the user's.
+
+    Attributes
+    ----------
+    means : for each column the (J,) means by alternative that were taken off (all zero where nothing was).
+    to_user, from_user : (K, K) matrices, inverse to each other; the identity where nothing was centred.
+    """
+
+    means: tuple[Floats, ...]
+    to_user: Floats
+    from_user: Floats
+
+    @classmethod
+    def none(cls, columns: UtilityColumns) -> Centring:
+        """Nothing is centred."""
+        width = max((len(c.coef) for c in columns.columns if isinstance(c.coef, np.ndarray)), default=1)
+        eye = np.eye(len(columns.names))
+        return cls(tuple(np.zeros(width) for _ in columns.columns), eye, eye)
+
+
+def centring(data: ChoiceData, columns: UtilityColumns, movable: NDArray[np.bool_]) -> Centring:
+    """Centre every alternative-specific column whose coefficients, and the constants, are free of constraints."""
+    n_coef = len(columns.names)
+    constants = next((c.coef for c in columns.columns if _full_constants(c, data.n_alternatives, movable)), None)
+    means, shear = [], np.zeros((n_coef, n_coef))
+    for column in columns.columns:
+        mean = np.zeros(data.n_alternatives)
+        if constants is not None and _is_movable(column, movable):
+            mean = _means(data, column)
+            _absorb(shear, np.asarray(constants), np.asarray(column.coef), mean)
+        means.append(mean)
+    return Centring(tuple(means), np.eye(n_coef) - shear, np.eye(n_coef) + shear)
+
+
+def _full_constants(column: Column, n_alternatives: int, movable: NDArray[np.bool_]) -> bool:
+    """Every alternative but one has a constant of its own."""
+    if column.level != "constant" or isinstance(column.coef, (int, np.integer)):
+        return False
+    used = column.coef[column.coef >= 0]
+    return len(used) == n_alternatives - 1 and len(np.unique(used)) == len(used) and bool(movable[used].all())
+
+
+def _is_movable(column: Column, movable: NDArray[np.bool_]) -> bool:
+    if column.level == "constant" or isinstance(column.coef, (int, np.integer)):
+        return False
+    return bool(movable[column.coef[column.coef >= 0]].all())
+
+
+def _means(data: ChoiceData, column: Column) -> Floats:
+    """(J,) mean of the column over the cases, or over the rows of each alternative."""
+    values = column.values
+    assert values is not None
+    if column.level == "case":
+        return np.full(data.n_alternatives, values.mean())
+    count = np.bincount(data.row_alternative, minlength=data.n_alternatives)
+    total = np.bincount(data.row_alternative, weights=values, minlength=data.n_alternatives)
+    return total / np.maximum(count, 1)
+
+
+def _absorb(shear: Floats, constants: Ints, coef: Ints, mean: Floats) -> None:
+    """c'_j = c_j + b_j m_j - b_0 m_0 with 0 the alternative without a constant."""
+    base = int(np.flatnonzero(constants < 0)[0])
+    for j in np.flatnonzero(constants >= 0):
+        if coef[j] >= 0:
+            shear[constants[j], coef[j]] += mean[j]
+        if coef[base] >= 0:
+            shear[constants[j], coef[base]] -= mean[base]

@@ -1,0 +1,292 @@
+"""The design: utilities V = X b as structured blocks, never as rows x coefficients.
+
+A chunk holds four kinds of columns, each stored once:
+
+* ``generic`` (Kg, S, n): one coefficient for all alternatives, differenced against the chosen alternative where the
+  family does not mind (it spares the Hessian the digits that large offsets would cost);
+* ``zone`` (Kz, S): one coefficient, values that belong to the alternative and are shared by all cases;
+* ``pool`` (P, n): constants and case-specific variables; ``pool_coef`` (P, S) says which coefficient each slot takes;
+* ``own`` (Ko, S, n): a value a case and alternative with coefficients by alternative; ``own_coef`` (Ko, S).
+
+Three verbs are the matrix: utilities (X b), pullback (X_i' g_i) and gram (sum_i X_i' diag(d_i) X_i).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relocchoice.data.choice_data import ChoiceData
+from relocchoice.spec.centre import Centring, centring
+from relocchoice.spec.columns import Column, UtilityColumns
+from relocchoice.spec.layout import Placement, placements
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Slots = slice | Ints
+CHUNK_VALUES = 2**17
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """Some cases with their columns. Shapes: see the module; n cases, S slots, K coefficients."""
+
+    placement: Placement
+    n_coef: int
+    generic: Floats
+    generic_coef: Ints
+    zone: Floats
+    zone_coef: Ints
+    pool: Floats
+    pool_coef: Ints
+    own: Floats
+    own_coef: Ints
+    offset: Floats | None
+    differenced: bool
+
+    @property
+    def n_cases(self) -> int:
+        return len(self.placement.cases)
+
+    def utilities(self, beta: Floats) -> Floats:
+        """(K,) -> (S, n)."""
+        n_slots, n = self.placement.rows.shape
+        v = np.zeros((n_slots, n)) if self.offset is None else self.offset.copy()
+        if len(self.generic):
+            flat = self.generic.reshape(len(self.generic), -1)
+            v += (beta[self.generic_coef] @ flat).reshape(n_slots, n)
+        if len(self.zone):
+            v += (beta[self.zone_coef] @ self.zone)[:, None]
+        if len(self.pool):
+            v += _lookup(beta, self.pool_coef).T @ self.pool
+        for k, coef in enumerate(self.own_coef):
+            v += _lookup(beta, coef)[:, None] * self.own[k]
+        return v
+
+    def pullback(self, slots: Slots, g: Floats) -> Floats:
+        """Vectors g (s, n) over some slots -> (K, n), X_i' g_i of each case."""
+        out = np.zeros((self.n_coef, g.shape[1]))
+        if len(self.generic):
+            out[self.generic_coef] = np.einsum("ksn,sn->kn", self.generic[:, slots], g)
+        if len(self.zone):
+            out[self.zone_coef] = self.zone[:, slots] @ g
+        for coef, values in zip(self.pool_coef[:, slots], self.pool, strict=True):
+            for s in np.flatnonzero(coef >= 0):
+                out[coef[s]] += g[s] * values
+        for coef, own in zip(self.own_coef[:, slots], self.own[:, slots], strict=True):
+            for s in np.flatnonzero(coef >= 0):
+                out[coef[s]] += g[s] * own[s]
+        return out
+
+    def pull_chosen(self, weight: Floats) -> Floats:
+        """(n,) -> (K, n): the chosen alternative's row times ``weight``."""
+        chosen, lanes = self.placement.chosen, np.arange(self.n_cases)
+        out = np.zeros((self.n_coef, self.n_cases))
+        if len(self.generic) and not self.differenced:
+            out[self.generic_coef] = self.generic[:, chosen, lanes] * weight
+        if len(self.zone):
+            out[self.zone_coef] = self.zone[:, chosen] * weight
+        for coef, values in zip(self.pool_coef[:, chosen], self.pool, strict=True):
+            here = np.flatnonzero(coef >= 0)
+            out[coef[here], here] += (weight * values)[here]
+        for coef, own in zip(self.own_coef[:, chosen], self.own, strict=True):
+            here = np.flatnonzero(coef >= 0)
+            out[coef[here], here] += (weight * own[chosen, lanes])[here]
+        return out
+
+    def gram(self, d: Floats) -> Floats:
+        """(S, n) -> (K, K), sum_i X_i' diag(d_i) X_i."""
+        out = np.zeros((self.n_coef, self.n_coef))
+        weighted = self.generic * d
+        if len(self.generic):
+            flat = self.generic.reshape(len(self.generic), -1)
+            out[np.ix_(self.generic_coef, self.generic_coef)] += weighted.reshape(len(weighted), -1) @ flat.T
+        if len(self.zone):
+            self._add_zone(out, d, weighted)
+        if len(self.pool) or len(self.own):
+            self._add_labelled(out, d, weighted)
+        return out
+
+    def _add_zone(self, out: Floats, d: Floats, weighted: Floats) -> None:
+        out[np.ix_(self.zone_coef, self.zone_coef)] += (self.zone * d.sum(axis=1)) @ self.zone.T
+        if len(self.generic):
+            _add_cross(out, self.generic_coef, self.zone_coef, weighted.sum(axis=2) @ self.zone.T)
+
+    def _add_labelled(self, out: Floats, d: Floats, weighted: Floats) -> None:
+        """Blocks with coefficients of single slots, slot by slot: each slot touches only its own coefficients."""
+        for s in range(len(d)):
+            pooled, owned = self.pool_coef[:, s] >= 0, self.own_coef[:, s] >= 0
+            coef = np.concatenate([self.pool_coef[pooled, s], self.own_coef[owned, s]])
+            if not len(coef):
+                continue
+            rows = np.concatenate([self.pool[pooled], self.own[owned, s]])
+            scaled = rows * d[s]
+            _add_block(out, coef, scaled @ rows.T)
+            if len(self.generic):
+                _add_cross(out, coef, self.generic_coef, rows @ weighted[:, s].T)
+            if len(self.zone):
+                _add_cross(out, coef, self.zone_coef, np.outer(scaled.sum(axis=1), self.zone[:, s]))
+
+
+def _lookup(beta: Floats, coef: Ints) -> Floats:
+    """Coefficients by index, zero where the index is -1."""
+    return np.where(coef >= 0, beta[coef], 0.0)
+
+
+def _add_block(out: Floats, coef: Ints, block: Floats) -> None:
+    """Add a symmetric block; a coefficient may stand in it twice."""
+    np.add.at(out, (coef[:, None], coef[None, :]), block)
+
+
+def _add_cross(out: Floats, left: Ints, right: Ints, block: Floats) -> None:
+    np.add.at(out, (left[:, None], right[None, :]), block)
+    np.add.at(out, (right[:, None], left[None, :]), block.T)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """All chunks of a data set.
+
+    Attributes
+    ----------
+    names : (K,) coefficient names.
+    chunks : the chunks; every case stands in exactly one.
+    n_cases : n.
+    centring : how the coefficients of the (centred) chunks map to the user's.
+    """
+
+    names: tuple[str, ...]
+    chunks: tuple[Chunk, ...]
+    n_cases: int
+    centring: Centring
+
+
+def build_design(
+    data: ChoiceData,
+    columns: UtilityColumns,
+    order: Ints,
+    group: Ints,
+    shift_invariant: bool,
+    movable: NDArray[np.bool_] | None = None,
+) -> Design:
+    """Lay the columns out in chunks.
+
+    Parameters
+    ----------
+    order, group : (J,) slot order and slot groups of the family.
+    shift_invariant : whether adding a constant to a case's utilities changes nothing; then columns are differenced and centred.
+    movable : (K,) which coefficients are free of constraints; centring touches no others. None: all are.
+    """
+    labelled = any(not isinstance(column.coef, (int, np.integer)) for column in columns.columns)
+    everywhere = labelled or data.n_rows == data.n_cases * data.n_alternatives
+    movable = np.ones(len(columns.names), dtype=bool) if movable is None else movable
+    moved = centring(data, columns, movable) if shift_invariant else Centring.none(columns)
+    sorted_columns = _sort_columns(data, columns, everywhere, shift_invariant)
+    width = max(1, CHUNK_VALUES // max(4, len(sorted_columns.generic)))
+    chunks = tuple(
+        _chunk(columns, sorted_columns, moved, placement, shift_invariant and data.chosen is not None)
+        for placement in placements(data, order, group, labelled, width)
+    )
+    return Design(columns.names, chunks, data.n_cases, moved)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sorted:
+    """Positions of the columns by kind; the values of the zone columns by alternative (Kz, J)."""
+
+    generic: list[int]
+    zone: list[int]
+    zone_values: Floats
+    pool: list[int]
+    own: list[int]
+
+
+def _sort_columns(data: ChoiceData, columns: UtilityColumns, everywhere: bool, centre: bool) -> _Sorted:
+    generic, zone, zone_values, pool, own = [], [], [], [], []
+    for position, column in enumerate(columns.columns):
+        shared = isinstance(column.coef, (int, np.integer))
+        if column.level != "row":
+            pool.append(position)
+        elif not shared:
+            own.append(position)
+        elif everywhere and (values := _by_alternative(data, column)) is not None:
+            zone.append(position)
+            zone_values.append(values - values.mean() if centre else values)
+        else:
+            generic.append(position)
+    table = np.array(zone_values).reshape(len(zone), data.n_alternatives)
+    return _Sorted(generic, zone, table, pool, own)
+
+
+def _by_alternative(data: ChoiceData, column: Column) -> Floats | None:
+    """(J,) values of a column that belongs to the alternatives alone, None for any other column."""
+    assert column.values is not None
+    values = np.zeros(data.n_alternatives)
+    values[data.row_alternative[::-1]] = column.values[::-1]
+    probe = slice(0, 4096)
+    for part in (probe, slice(None)):
+        if not np.array_equal(values[data.row_alternative[part]], column.values[part]):
+            return None
+    return values
+
+
+def _chunk(columns: UtilityColumns, kinds: _Sorted, moved: Centring, placement: Placement, difference: bool) -> Chunk:
+    rows, alternative = placement.rows, placement.alternative
+    n_slots, n = rows.shape
+    lanes = np.arange(n)
+    generic = np.empty((len(kinds.generic), n_slots, n))
+    for k, position in enumerate(kinds.generic):
+        values = columns.columns[position].values
+        assert values is not None
+        np.take(values, rows, out=generic[k])
+        if difference:
+            generic[k] -= generic[k, placement.chosen, lanes]
+    slot_alternative = placement.slot_alternative
+    return Chunk(
+        placement=placement,
+        n_coef=len(columns.names),
+        generic=generic,
+        generic_coef=_shared_coef(columns, kinds.generic),
+        zone=np.ascontiguousarray(kinds.zone_values[:, slot_alternative]),
+        zone_coef=_shared_coef(columns, kinds.zone),
+        pool=_pool(columns, kinds.pool, moved, placement),
+        pool_coef=_slot_coef(columns, kinds.pool, slot_alternative),
+        own=_own(columns, kinds.own, moved, placement, alternative),
+        own_coef=_slot_coef(columns, kinds.own, slot_alternative),
+        offset=None if columns.offset is None else columns.offset[rows],
+        differenced=difference,
+    )
+
+
+def _shared_coef(columns: UtilityColumns, positions: list[int]) -> Ints:
+    return np.array([columns.columns[p].coef for p in positions], dtype=np.intp)
+
+
+def _slot_coef(columns: UtilityColumns, positions: list[int], slot_alternative: Ints) -> Ints:
+    out = np.empty((len(positions), len(slot_alternative)), dtype=np.intp)
+    for k, position in enumerate(positions):
+        coef = columns.columns[position].coef
+        out[k] = coef if isinstance(coef, (int, np.integer)) else coef[slot_alternative]
+    return out
+
+
+def _pool(columns: UtilityColumns, positions: list[int], moved: Centring, placement: Placement) -> Floats:
+    out = np.ones((len(positions), len(placement.cases)))
+    for k, position in enumerate(positions):
+        values = columns.columns[position].values
+        if values is not None:
+            out[k] = values[placement.cases] - moved.means[position][0]
+    return out
+
+
+def _own(
+    columns: UtilityColumns, positions: list[int], moved: Centring, placement: Placement, alternative: Ints
+) -> Floats:
+    out = np.empty((len(positions), *placement.rows.shape))
+    for k, position in enumerate(positions):
+        values = columns.columns[position].values
+        assert values is not None
+        out[k] = values[placement.rows] - moved.means[position][alternative][:, None]
+    return out

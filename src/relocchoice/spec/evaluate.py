@@ -1,0 +1,436 @@
+"""Terms turned into numeric columns by formulaic, and what was learned on the way kept as plain values.
+
+What is kept is small: the levels of each categorical factor and the state of each transformation (centre, knots, ...).
+Everything else of the encoding follows from the text, so a saved model needs no pickle.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from formulaic import ModelSpec, SimpleFormula
+from formulaic.errors import FormulaicError
+from formulaic.parser.types import Factor, Term
+from numpy.typing import NDArray
+
+from relocchoice.data.choice_data import ChoiceData
+from relocchoice.errors import DataError, Finding, SpecificationError
+from relocchoice.spec.expressions import FUNCTIONS
+from relocchoice.spec.labels import Label, hint, label_from_json, label_to_json, listed, plain
+from relocchoice.spec.parts import ParsedTerm, parse_part
+from relocchoice.spec.state import state_from_json, state_to_json
+
+Rows = Literal["case", "row"]
+
+DROP = 'drop such rows with missing="drop" when the data are built or with data.drop_missing([...]), or fill them in'
+CHANGE = "leave such cases out (data.select) or write a term that is finite there, as log1p(x) is at 0"
+INTERCEPT = Term([Factor("1", eval_method="literal")])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TermsEncoding:
+    """How one part of a formula becomes numeric columns, learned once and applied to any data.
+
+    Attributes
+    ----------
+    text : the terms as written.
+    level : ``"row"`` (evaluated on cases x alternatives) or ``"case"``.
+    intercept : whether an intercept belongs to the part unless it is taken away (part two).
+    reduced : whether categorical columns lose a level although the part has no intercept (parts one and three).
+    labels : (C,) labels of the columns, without the intercept.
+    constant : whether the part has an intercept.
+    levels : categorical factor -> its levels, in order.
+    transforms : transformation -> its state, as formulaic keeps it.
+    """
+
+    text: str
+    level: Rows
+    intercept: bool
+    reduced: bool
+    labels: tuple[str, ...]
+    constant: bool
+    levels: Mapping[str, tuple[Label, ...]]
+    transforms: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The encoding as JSON values.
+
+        Raises
+        ------
+        StoreError : a level or a state that JSON cannot carry.
+        """
+        return {
+            "text": self.text,
+            "level": self.level,
+            "intercept": self.intercept,
+            "reduced": self.reduced,
+            "labels": list(self.labels),
+            "constant": self.constant,
+            "levels": [[factor, [label_to_json(level) for level in levels]] for factor, levels in self.levels.items()],
+            "transforms": state_to_json(dict(self.transforms)),
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> TermsEncoding:
+        """The encoding that :meth:`to_dict` wrote."""
+        return cls(
+            text=stored["text"],
+            level=stored["level"],
+            intercept=stored["intercept"],
+            reduced=stored["reduced"],
+            labels=tuple(stored["labels"]),
+            constant=stored["constant"],
+            levels={factor: tuple(map(label_from_json, levels)) for factor, levels in stored["levels"]},
+            transforms=state_from_json(stored["transforms"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluated:
+    """Numeric columns of one part, with what was learned while they were made.
+
+    Attributes
+    ----------
+    encoding : what was learned, or applied.
+    values : a (R,) or (n,) array a label of the encoding.
+    """
+
+    encoding: TermsEncoding
+    values: tuple[NDArray[np.float64], ...]
+
+
+def unknown_columns(terms: Iterable[ParsedTerm], data: ChoiceData) -> list[Finding]:
+    """One finding for each column that the terms read and the data do not have."""
+    known = [str(name) for name in data.columns]
+    names = dict.fromkeys(name for term in terms for factor in term.factors for name in factor.columns)
+    return [
+        Finding(
+            rule="unknown_column",
+            message=f"column {name!r} of the formula is not in the data; {hint(name, known)}",
+            column=name,
+        )
+        for name in names
+        if name not in known
+    ]
+
+
+def source_columns(terms: Iterable[ParsedTerm]) -> tuple[str, ...]:
+    """Columns that the terms read, in order of appearance."""
+    return tuple(dict.fromkeys(name for term in terms for factor in term.factors for name in factor.columns))
+
+
+def learn_terms(
+    text: str, data: ChoiceData, level: Rows, *, intercept: bool = False, reduced: bool = False
+) -> Evaluated:
+    """Evaluate the terms of one part and keep what is needed to evaluate them alike on other data.
+
+    Parameters
+    ----------
+    text : the terms.
+    data : n cases, R rows; must have the columns.
+    level : ``"row"`` or ``"case"``.
+    intercept, reduced : see :class:`TermsEncoding`.
+
+    Raises
+    ------
+    SpecificationError : a term cannot be read or evaluated.
+    DataError : a column or a term is missing or not finite somewhere.
+    """
+    blank = TermsEncoding(text, level, intercept, reduced, (), False, {}, {})
+    return _evaluate(blank, data, learning=True)
+
+
+def apply_terms(encoding: TermsEncoding, data: ChoiceData) -> Evaluated:
+    """Evaluate the terms of one part as they were learned.
+
+    Raises
+    ------
+    SpecificationError : a column is not there or has another type than when the encoding was learned.
+    DataError : a categorical has a new level, or a column or a term is missing or not finite somewhere.
+    """
+    return _evaluate(encoding, data, learning=False)
+
+
+def _evaluate(encoding: TermsEncoding, data: ChoiceData, learning: bool) -> Evaluated:
+    terms = parse_part(encoding.text, encoding.intercept)
+    variables = tuple(term for term in terms if term.factors)
+    missing = unknown_columns(variables, data)
+    if missing:
+        raise SpecificationError(missing)
+    _check_shadowing(variables)
+    names = list(source_columns(variables))
+    frame = data.row_frame(names) if encoding.level == "row" else data.case_frame(names)
+    _check_present(frame, data, encoding.level, variables)
+    frame = _numbers_as_numbers(frame)
+    direct = _direct_terms(variables, frame, encoding)
+    others = [term for term in variables if term.label not in direct]
+    constant = any(not term.factors for term in terms)
+    learned = _by_formulaic(others, frame, encoding, learning, constant or encoding.reduced, data)
+    labels: list[str] = []
+    values: list[NDArray[np.float64]] = []
+    for term in sorted(variables, key=lambda term: len(term.factors)):
+        made = [(term.label, _as_float(frame[term.lookup]))] if term.label in direct else learned.columns[term.label]
+        if not made:
+            raise SpecificationError(
+                f"term {term.label!r} gives no column: it has one level only, or other terms say the same; leave it out"
+            )
+        for label, column in made:
+            _check_finite(label, column, frame, term, data, encoding.level)
+            labels.append(label)
+            values.append(column)
+    if learning:
+        encoding = TermsEncoding(
+            encoding.text,
+            encoding.level,
+            encoding.intercept,
+            encoding.reduced,
+            tuple(labels),
+            constant,
+            learned.levels,
+            learned.transforms,
+        )
+    if tuple(labels) != encoding.labels:
+        raise SpecificationError(
+            f"{encoding.text!r} gives the columns {listed(labels)} with these data but gave {listed(encoding.labels)} "
+            "when the model was fitted; give its columns the types they had then"
+        )
+    return Evaluated(encoding, tuple(values))
+
+
+def _direct_terms(terms: Sequence[ParsedTerm], frame: pd.DataFrame, encoding: TermsEncoding) -> set[str]:
+    """Labels of the numeric columns that stand alone: taken as they are, without a copy through formulaic.
+
+    A column that is also in a product is left to formulaic, since it decides which levels the product keeps.
+    """
+    in_products = {factor.text for term in terms if len(term.factors) > 1 for factor in term.factors}
+    return {
+        term.label
+        for term in terms
+        if term.lookup is not None
+        and term.lookup not in in_products
+        and term.lookup not in encoding.levels
+        and pd.api.types.is_numeric_dtype(frame[term.lookup].dtype)
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Learned:
+    """What formulaic made: columns by term, levels by factor, states by transformation."""
+
+    columns: Mapping[str, list[tuple[str, NDArray[np.float64]]]]
+    levels: Mapping[str, tuple[Label, ...]]
+    transforms: Mapping[str, Any]
+
+
+def _by_formulaic(
+    terms: Sequence[ParsedTerm],
+    frame: pd.DataFrame,
+    encoding: TermsEncoding,
+    learning: bool,
+    with_intercept: bool,
+    data: ChoiceData,
+) -> _Learned:
+    """Evaluate terms with formulaic, in the closed name space only."""
+    if not terms:
+        return _Learned({}, {}, {})
+    given = {factor.text: factor.levels for term in terms for factor in term.factors if factor.levels is not None}
+    _check_levels(frame, terms, {**given, **encoding.levels}, data, encoding.level)
+    prepared = _drop_unused(frame) if learning else _with_levels(frame, encoding)
+    spec = ModelSpec(
+        formula=SimpleFormula([*([INTERCEPT] if with_intercept else []), *(term.term for term in terms)]),
+        output="pandas",
+        na_action="ignore",
+        transform_state=copy.deepcopy(dict(encoding.transforms)),
+        encoder_state={
+            factor: (Factor.Kind.CATEGORICAL, {"categories": list(levels)})
+            for factor, levels in encoding.levels.items()
+        },
+    )
+    try:
+        with np.errstate(all="ignore"):
+            matrix = spec.get_model_matrix(prepared, context=FUNCTIONS)
+    except (FormulaicError, TypeError, ValueError, KeyError, AttributeError, IndexError, ArithmeticError) as error:
+        written = listed(term.label for term in terms)
+        types = ", ".join(f"{name!r} holds {frame[name].dtype}" for name in frame.columns)
+        raise SpecificationError(f"cannot evaluate {written}: {error} (column {types})") from None
+    made = matrix.model_spec
+    levels = {
+        factor: tuple(state[1]["categories"])
+        for factor, state in made.encoder_state.items()
+        if state[0] is Factor.Kind.CATEGORICAL and "categories" in state[1]
+    }
+    indices = made.term_indices
+    columns = {}
+    for term in terms:
+        positions = indices[term.term]
+        columns[term.label] = [(str(matrix.columns[i]), _as_float(matrix.iloc[:, i])) for i in positions]
+    return _Learned(columns, levels, copy.deepcopy(dict(made.transform_state)))
+
+
+def _numbers_as_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Numbers held as objects are numbers, and not one category each."""
+    numeric = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")
+    changed = {
+        name: column.astype(np.float64)
+        for name, column in frame.items()
+        if column.dtype == object and pd.api.types.infer_dtype(column) in numeric
+    }
+    return frame.assign(**changed) if changed else frame  # type: ignore[arg-type]
+
+
+def _drop_unused(frame: pd.DataFrame) -> pd.DataFrame:
+    """A categorical loses the levels that no row has: their columns would be all zero."""
+    changed = {
+        name: column.cat.remove_unused_categories()
+        for name, column in frame.items()
+        if isinstance(column.dtype, pd.CategoricalDtype)
+    }
+    return frame.assign(**changed) if changed else frame  # type: ignore[arg-type]
+
+
+def _with_levels(frame: pd.DataFrame, encoding: TermsEncoding) -> pd.DataFrame:
+    """Columns that were categorical made so again, with the levels they had."""
+    changed = {
+        name: pd.Series(pd.Categorical(frame[name], categories=list(encoding.levels[name])), index=frame.index)
+        for name in frame.columns
+        if name in encoding.levels
+    }
+    return frame.assign(**changed) if changed else frame
+
+
+def _check_levels(
+    frame: pd.DataFrame,
+    terms: Sequence[ParsedTerm],
+    levels: Mapping[str, tuple[Label, ...]],
+    data: ChoiceData,
+    rows: Rows,
+) -> None:
+    findings = []
+    for factor in {factor.text: factor for term in terms for factor in term.factors}.values():
+        if factor.text not in levels:
+            continue
+        column = factor.columns[0]
+        strange = ~frame[column].isin(list(levels[factor.text])).to_numpy()
+        if strange.any():
+            first = int(np.argmax(strange))
+            value = plain(frame[column].iloc[first])
+            case, alternative = _place(data, rows, first)
+            findings.append(
+                Finding(
+                    rule="unknown_level",
+                    message=f"column {column!r} has the level {value!r} in {_said(case, alternative)}"
+                    f"{_more(strange)}, which {factor.text!r} does not know; {hint(value, levels[factor.text])}; "
+                    "leave such cases out or fit the model on data that have the level",
+                    column=column,
+                    case=case,
+                    alternative=alternative,
+                    value=value,
+                    count=int(strange.sum()),
+                )
+            )
+    if findings:
+        raise DataError(findings)
+
+
+def _check_shadowing(terms: Sequence[ParsedTerm]) -> None:
+    """A column named as a function that the same part calls would be called in its place."""
+    called = {name for term in terms for factor in term.factors for name in factor.functions}
+    for name in source_columns(terms):
+        if name in called:
+            raise SpecificationError(f"column {name!r} has the name of a function of the formula; rename the column")
+
+
+def _check_present(frame: pd.DataFrame, data: ChoiceData, rows: Rows, terms: Sequence[ParsedTerm]) -> None:
+    """Missing values are refused here, before a categorical would turn them into a row of zeros."""
+    findings = []
+    for name in frame.columns:
+        absent = frame[name].isna().to_numpy()
+        if absent.any():
+            first = int(np.argmax(absent))
+            case, alternative = _place(data, rows, first)
+            used = next(term.label for term in terms if name in source_columns([term]))
+            findings.append(
+                Finding(
+                    rule="missing_value",
+                    message=f"column {name!r} of term {used!r} is missing in {_said(case, alternative)}"
+                    f"{_more(absent)}; {DROP}",
+                    column=name,
+                    case=case,
+                    alternative=alternative,
+                    count=int(absent.sum()),
+                )
+            )
+        elif not _usable(frame[name]):
+            findings.append(
+                Finding(
+                    rule="column_type",
+                    message=f"column {name!r} holds {frame[name].dtype}, which is no number, text or category; "
+                    "turn it into one of these first",
+                    column=name,
+                )
+            )
+    if findings:
+        raise DataError(findings)
+
+
+def _usable(column: pd.Series) -> bool:
+    types = pd.api.types
+    dtype = column.dtype
+    if types.is_numeric_dtype(dtype):
+        return not types.is_complex_dtype(dtype)
+    return isinstance(dtype, pd.CategoricalDtype) or types.is_object_dtype(dtype) or types.is_string_dtype(dtype)
+
+
+def _check_finite(
+    label: str, values: NDArray[np.float64], frame: pd.DataFrame, term: ParsedTerm, data: ChoiceData, rows: Rows
+) -> None:
+    strange = ~np.isfinite(values)
+    if not strange.any():
+        return
+    first = int(np.argmax(strange))
+    case, alternative = _place(data, rows, first)
+    sources = source_columns([term])
+    read = ", ".join(f"column {name!r} is {plain(frame[name].iloc[first])!r}" for name in sources)
+    raise DataError(
+        [
+            Finding(
+                rule="not_finite",
+                message=f"term {label!r} is {values[first]} in {_said(case, alternative)}{_more(strange)}, "
+                f"where {read}; {CHANGE}",
+                column=sources[0],
+                case=case,
+                alternative=alternative,
+                value=plain(frame[sources[0]].iloc[first]),
+                count=int(strange.sum()),
+            )
+        ]
+    )
+
+
+def _place(data: ChoiceData, rows: Rows, position: int) -> tuple[Label, Label]:
+    """Labels of the case and the alternative of one row; no alternative for a row that is a case."""
+    if rows == "case":
+        return plain(data.cases[position]), None
+    case = int(np.searchsorted(data.offsets, position, side="right")) - 1
+    return plain(data.cases[case]), plain(data.alternatives[data.row_alternative[position]])
+
+
+def _said(case: Label, alternative: Label) -> str:
+    return f"case {case!r}" + (f", alternative {alternative!r}" if alternative is not None else "")
+
+
+def _more(strange: NDArray[np.bool_]) -> str:
+    rest = int(strange.sum()) - 1
+    return f" and {rest} more" if rest else ""
+
+
+def _as_float(column: pd.Series) -> NDArray[np.float64]:
+    """(R,) or (n,) values; a view when the column is float64 already."""
+    if isinstance(column.dtype, np.dtype):
+        return np.asarray(column.to_numpy(), dtype=np.float64)
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -1,0 +1,328 @@
+"""Utilities written out alternative by alternative: ``{"air": {"asc_air": 1, "b_cost": "cost"}, "train": {...}}``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relocchoice.data.choice_data import ChoiceData
+from relocchoice.errors import DataError, Finding, SpecificationError
+from relocchoice.spec.columns import Column, UtilityColumns
+from relocchoice.spec.evaluate import TermsEncoding, apply_terms, source_columns, unknown_columns
+from relocchoice.spec.labels import Label, find_label, hint, label_from_json, label_to_json, listed, plain
+from relocchoice.spec.offset import apply_offset, learn_offset, learn_single, parse_single
+
+Terms: TypeAlias = Mapping[str, "str | int"]
+CONSTANT = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class UtilitySpec:
+    """Utilities as a mapping: alternative -> {parameter: term}.
+
+    Parameters
+    ----------
+    utilities : for each alternative of the data its parameters and what they multiply: 1 for a constant, or a numeric
+        term as in a formula, e.g. ``"log(cost)"``. A parameter that occurs in several alternatives is one shared
+        coefficient. An alternative without terms has ``{}``. When no alternative is named at all, the model has the
+        terms of `everywhere` only and serves any alternatives.
+    everywhere : parameters and terms that enter the utility of every alternative.
+    offset : a term that enters every utility with coefficient one.
+
+    Raises
+    ------
+    SpecificationError : all problems of the mapping at once.
+
+    Examples
+    --------
+    >>> spec = UtilitySpec({"air": {"asc_air": 1}, "train": {}}, everywhere={"b_cost": "cost"})
+    >>> spec.names
+    ('asc_air', 'b_cost')
+    """
+
+    utilities: Mapping[Label, Terms]
+    everywhere: Terms = field(default_factory=dict)
+    offset: str | None = None
+
+    def __post_init__(self) -> None:
+        findings = _mapping_problems(self.utilities, self.everywhere)
+        if findings:
+            raise SpecificationError(findings)
+        # copies, so that the value stays what it was when the user's mapping changes
+        object.__setattr__(self, "utilities", {label: dict(terms) for label, terms in self.utilities.items()})
+        object.__setattr__(self, "everywhere", dict(self.everywhere))
+        if self.offset is not None:
+            parse_single(self.offset, "offset")
+        if not self.names:
+            raise SpecificationError("the utilities have no parameter; give some alternative a {parameter: term}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """(K,) parameters in order of first appearance, those of `everywhere` last."""
+        return tuple(dict.fromkeys(name for terms in (*self.utilities.values(), self.everywhere) for name in terms))
+
+    def learn(self, data: ChoiceData, base: Label | None = None) -> UtilityEncoding:
+        """Fix alternatives and transformations on these data.
+
+        Parameters
+        ----------
+        data : n cases, R rows, J alternatives.
+        base : must be None: with explicit utilities the base is the alternative that is given no constant.
+
+        Raises
+        ------
+        SpecificationError : all problems at once: alternatives that are not named or not in the data, columns that are
+            not there; a term that is not numeric.
+        DataError : a column or a term is missing or not finite somewhere.
+        """
+        if base is not None:
+            raise SpecificationError(
+                f"base={base!r} has no meaning with explicit utilities; give alternative {base!r} no constant instead"
+            )
+        alternatives = tuple(plain(label) for label in data.alternatives)
+        findings = [*_alternative_problems(self.utilities, alternatives), *_column_problems(self, data)]
+        if findings:
+            raise SpecificationError(findings)
+        placements = _placements(self, alternatives)
+        texts = dict.fromkeys(placement.term for placement in placements if placement.term != CONSTANT)
+        return UtilityEncoding(
+            spec=self,
+            alternatives=alternatives,
+            names=self.names,
+            placements=placements,
+            terms={text: _learn_term(text, data) for text in texts},
+            offset=None if self.offset is None else learn_offset(self.offset, data),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One source column of the utilities.
+
+    Attributes
+    ----------
+    term : the term, ``"1"`` for a constant.
+    generic : index of the coefficient that every alternative takes, or None.
+    coef : (J,) index of the coefficient each alternative takes, -1 for none; empty when generic.
+    """
+
+    term: str
+    generic: int | None
+    coef: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UtilityEncoding:
+    """Explicit utilities fixed on the data they were learned from; see :class:`relocchoice.spec.encoding.Encoding`.
+
+    Attributes
+    ----------
+    spec : the utilities.
+    alternatives : (J,) labels, in the order of the data.
+    names : (K,) parameters in order of first appearance.
+    placements : the source columns and the coefficients they feed.
+    terms : term -> how it is evaluated.
+    offset : how the offset is evaluated, or None.
+    """
+
+    spec: UtilitySpec
+    alternatives: tuple[Label, ...]
+    names: tuple[str, ...]
+    placements: tuple[Placement, ...]
+    terms: Mapping[str, TermsEncoding]
+    offset: TermsEncoding | None = None
+
+    @property
+    def base(self) -> Label | None:
+        """None: explicit utilities have no base."""
+        return None
+
+    def columns(self, data: ChoiceData) -> UtilityColumns:
+        """Columns of any data; the data may have fewer alternatives, in any order.
+
+        Raises
+        ------
+        SpecificationError : a column is not there or has another type than before.
+        DataError : an alternative without a utility, values that are not finite.
+        """
+        known = self._positions(data)
+        values = {text: apply_terms(encoding, data).values[0] for text, encoding in self.terms.items()}
+        offset = None if self.offset is None else apply_offset(self.offset, data)
+        columns = tuple(self._column(placement, values, known) for placement in self.placements)
+        return UtilityColumns(self.names, columns, offset)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The encoding as JSON values.
+
+        Raises
+        ------
+        StoreError : a label or a state that JSON cannot carry.
+        """
+        return {
+            "kind": "utility",
+            "utilities": [[label_to_json(label), dict(terms)] for label, terms in self.spec.utilities.items()],
+            "everywhere": dict(self.spec.everywhere),
+            "offset_text": self.spec.offset,
+            "alternatives": [label_to_json(label) for label in self.alternatives],
+            "terms": [[text, encoding.to_dict()] for text, encoding in self.terms.items()],
+            "offset": None if self.offset is None else self.offset.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> UtilityEncoding:
+        """The encoding that :meth:`to_dict` wrote."""
+        utilities = {label_from_json(label): terms for label, terms in stored["utilities"]}
+        spec = UtilitySpec(utilities, stored["everywhere"], stored["offset_text"])
+        alternatives = tuple(map(label_from_json, stored["alternatives"]))
+        return cls(
+            spec=spec,
+            alternatives=alternatives,
+            names=spec.names,
+            placements=_placements(spec, alternatives),
+            terms={text: TermsEncoding.from_dict(encoding) for text, encoding in stored["terms"]},
+            offset=None if stored["offset"] is None else TermsEncoding.from_dict(stored["offset"]),
+        )
+
+    def _positions(self, data: ChoiceData) -> list[int | None]:
+        positions = [find_label(label, self.alternatives) for label in data.alternatives]
+        strange = [label for label, found in zip(data.alternatives, positions, strict=True) if found is None]
+        if strange and self.spec.utilities:
+            raise DataError(
+                f"alternatives {listed(strange)} of the data have no utility in this model, which knows "
+                f"{listed(self.alternatives)}; leave them out"
+            )
+        return positions
+
+    def _column(
+        self, placement: Placement, values: Mapping[str, NDArray[np.float64]], known: Sequence[int | None]
+    ) -> Column:
+        coef: int | NDArray[np.intp]
+        if placement.generic is not None:
+            coef = placement.generic
+        else:
+            coef = np.array([-1 if found is None else placement.coef[found] for found in known], dtype=np.intp)
+        if placement.term == CONSTANT:
+            return Column("Intercept", "constant", None, coef)
+        return Column(placement.term, self.terms[placement.term].level, values[placement.term], coef)
+
+
+def _learn_term(text: str, data: ChoiceData) -> TermsEncoding:
+    """A term of columns that are one a case is evaluated once a case."""
+    varies = any(data.varies_within_case(name) for name in source_columns([parse_single(text, "term")]))
+    return learn_single(text, data, "row" if varies else "case", "term").encoding
+
+
+def _term_text(term: str | int) -> str:
+    return CONSTANT if term in (1, CONSTANT) else str(term).strip()
+
+
+def _placements(spec: UtilitySpec, alternatives: Sequence[Label]) -> tuple[Placement, ...]:
+    """Source columns with their coefficients; one column serves all parameters it can, each alternative taking one."""
+    index = {name: position for position, name in enumerate(spec.names)}
+    generic = [Placement(_term_text(term), index[name], ()) for name, term in spec.everywhere.items()]
+    maps: dict[str, list[list[int]]] = {}
+    for label, terms in spec.utilities.items():
+        position = find_label(label, alternatives)
+        assert position is not None
+        for name, term in terms.items():
+            free = next((m for m in maps.get(_term_text(term), []) if m[position] < 0), None)
+            if free is None:
+                free = [-1] * len(alternatives)
+                maps.setdefault(_term_text(term), []).append(free)
+            free[position] = index[name]
+    specific = [_specific(text, coef) for text, found in maps.items() for coef in found]
+    return (*specific, *generic)
+
+
+def _specific(text: str, coef: Sequence[int]) -> Placement:
+    if text != CONSTANT and len(set(coef)) == 1:
+        return Placement(text, coef[0], ())
+    return Placement(text, None, tuple(coef))
+
+
+def _mapping_problems(utilities: Mapping[Label, Terms], everywhere: Terms) -> list[Finding]:
+    """Problems of the mappings themselves: their types, their names, their terms."""
+    if not isinstance(utilities, Mapping):
+        return [_problem(f"utilities are a mapping alternative -> {{parameter: term}}, not {type(utilities).__name__}")]
+    findings: list[Finding] = []
+    for label, terms in [*utilities.items(), (None, everywhere)]:
+        where = "everywhere" if label is None else f"alternative {label!r}"
+        if not isinstance(terms, Mapping):
+            findings.append(_problem(f"{where} must have a {{parameter: term}}, not {terms!r}; {{}} for none", label))
+            continue
+        for name, term in terms.items():
+            findings += _entry_problems(name, term, where, label)
+    if not findings:
+        findings += _twice(utilities, everywhere)
+    return findings
+
+
+def _entry_problems(name: str, term: str | int, where: str, label: Label) -> list[Finding]:
+    if not isinstance(name, str) or not name.strip():
+        return [_problem(f"parameter name {name!r} of {where} is not text", label)]
+    if isinstance(term, bool) or not (isinstance(term, str) or term == 1):
+        return [_problem(f"parameter {name!r} of {where} has the term {term!r}; write 1 or text such as 'cost'", label)]
+    if label is None and _term_text(term) == CONSTANT:
+        message = (
+            f"parameter {name!r} is a constant everywhere, which changes no choice; leave it out of one alternative"
+        )
+        return [_problem(message)]
+    if _term_text(term) == CONSTANT:
+        return []
+    try:
+        parse_single(str(term), f"parameter {name!r} of {where}: term")
+    except SpecificationError as error:
+        return [_problem(finding.message, label) for finding in error.findings]
+    return []
+
+
+def _twice(utilities: Mapping[Label, Terms], everywhere: Terms) -> list[Finding]:
+    """A parameter that multiplies the same term twice in one utility."""
+    return [
+        _problem(
+            f"parameter {name!r} multiplies {term!r} both in alternative {label!r} and everywhere; write it once", label
+        )
+        for label, terms in utilities.items()
+        for name, term in terms.items()
+        if name in everywhere and _term_text(everywhere[name]) == _term_text(term)
+    ]
+
+
+def _alternative_problems(utilities: Mapping[Label, Terms], alternatives: Sequence[Label]) -> list[Finding]:
+    if not utilities:
+        return []
+    named: dict[int, Label] = {}
+    findings = []
+    for label in utilities:
+        position = find_label(label, alternatives)
+        if position is None:
+            findings.append(
+                _problem(f"{label!r} is not an alternative of the data; {hint(label, alternatives)}", label)
+            )
+        elif position in named:
+            findings.append(_problem(f"{named[position]!r} and {label!r} name the same alternative; keep one", label))
+        else:
+            named[position] = label
+    absent = [label for position, label in enumerate(alternatives) if position not in named]
+    if absent:
+        findings.append(
+            _problem(f"alternatives {listed(absent)} of the data have no utility; name them, with {{}} for no terms")
+        )
+    return findings
+
+
+def _column_problems(spec: UtilitySpec, data: ChoiceData) -> list[Finding]:
+    texts = dict.fromkeys(
+        _term_text(term) for terms in (*spec.utilities.values(), spec.everywhere) for term in terms.values()
+    )
+    terms = [parse_single(text, "term") for text in texts if text != CONSTANT]
+    offset = [] if spec.offset is None else [parse_single(spec.offset, "offset")]
+    return unknown_columns([*terms, *offset], data)
+
+
+def _problem(message: str, alternative: Label = None) -> Finding:
+    return Finding(rule="utilities", message=message, alternative=alternative)
