@@ -109,8 +109,8 @@ class MultinomialLogit:
         Parameters
         ----------
         data : the choices.
-        cov_type : ``"hessian"`` (the default), ``"opg"``, ``"robust"`` (the default with sampling weights), ``"cluster"`` or
-            ``"none"``.
+        cov_type : ``"hessian"`` (the default), ``"opg"``, ``"robust"`` (the default with sampling weights),
+            ``"cluster"`` or ``"none"``.
         groups : clusters: a column's name, labels one a case, or None for the data's units.
         small_sample : multiply a robust covariance by n/(n - 1), a clustered one by G/(G - 1). None: as Stata does for
             clusters and sampling weights, not for the plain sandwich.
@@ -121,7 +121,8 @@ class MultinomialLogit:
 
         Raises
         ------
-        SpecificationError, DataError, IdentificationError, OptionError : with everything that is wrong, before estimating.
+        SpecificationError, DataError, IdentificationError, OptionError : with everything that is wrong, before
+            estimating.
         """
         options = _options(starts, seed, max_iterations, tolerance)
         return _fit(self.spec, data, cov_type, groups, small_sample, start, options, progress)
@@ -136,8 +137,8 @@ class NestedLogit:
     utilities, base, fixed, equal, bounds, offset : see :class:`MultinomialLogit`.
     nests : ``{"near": ["township", "county seat"], "away": {"metro": [...], "interior": [...]}}``, any depth, or a
         :class:`NestTree`.
-    normalisation : ``"utility"``: P(j|m) ~ exp(V_j / lambda_m); ``"none"``: P(j|m) ~ exp(V_j); ``"bottom"``: as ``"utility"``,
-        coefficients in units of the first lowest nest.
+    normalisation : ``"utility"``: P(j|m) ~ exp(V_j / lambda_m); ``"none"``: P(j|m) ~ exp(V_j); ``"bottom"``: as
+        ``"utility"``, coefficients in units of the first lowest nest.
     lambdas : ``"free"``, one for each nest (``lambda:near``), or ``"common"``, one for all (``lambda``).
 
     Examples
@@ -192,8 +193,8 @@ class NestedLogit:
     ) -> ChoiceResults:
         """Estimate by full-information maximum likelihood; arguments as for :meth:`MultinomialLogit.fit`.
 
-        Starting values are the multinomial logit's coefficients and the best of a grid of lambdas. With ``starts`` above one
-        the best of several maxima is reported, with how many starts agreed (``fit.starts``).
+        Starting values are the multinomial logit's coefficients and the best of a grid of lambdas. With ``starts``
+        above one the best of several maxima is reported, with how many starts agreed (``fit.starts``).
         """
         options = _options(starts, seed, max_iterations, tolerance)
         return _fit(self.spec, data, cov_type, groups, small_sample, start, options, progress)

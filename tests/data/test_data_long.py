@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -413,6 +414,14 @@ def test_repeated_and_odd_column_names() -> None:
 def test_one_column_with_two_roles() -> None:
     with pytest.raises(DataError, match=r"'move' is both case= and alternative="):
         ChoiceData.from_long(table(), case="move", alternative="move")
+
+
+@pytest.mark.parametrize(
+    ("case", "message"), [(None, "case=None"), (["move"], "give one string"), (7, "give one string")]
+)
+def test_a_role_is_the_name_of_one_column(case: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        ChoiceData.from_long(table(), case=case, alternative="place")
 
 
 def test_labels_that_cannot_be_labels() -> None:

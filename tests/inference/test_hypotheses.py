@@ -33,7 +33,6 @@ def read(hypotheses, values=None):
     return linear_restrictions(hypotheses, NAMES, values)
 
 
-
 def weights(names, factors):
     return [dict(zip(names, factors, strict=True)).get(name, 0.0) for name in NAMES]
 
@@ -62,7 +61,7 @@ def weights(names, factors):
 def test_text_is_read_as_a_restriction(text, names, factors, value):
     restrictions = read(text)
     assert restrictions.matrix.tolist() == [weights(names, factors)]
-    assert restrictions.values.tolist() == [value]
+    assert restrictions.targets.tolist() == [value]
 
 
 def test_several_equations():

@@ -45,7 +45,14 @@ HOSTILE_ROWS: tuple[Row, ...] = (
     ("policy", 0.0, np.nan, "fixed", "Generic", ""),
     ("noise", -3e-18, 0.5, "free", "Generic", ""),
     ("[opens a bracket]", 0.5, 0.25, "free", "Case-specific", ""),
-    ("a_very_long_name_for_a_variable_that_nobody_should_use:an_alternative_of_the_far_interior", -2.0, 0.9, "free", "Case-specific", ""),
+    (
+        "a_very_long_name_for_a_variable_that_nobody_should_use:an_alternative_of_the_far_interior",
+        -2.0,
+        0.9,
+        "free",
+        "Case-specific",
+        "",
+    ),
     ("empty column", 0.0, np.nan, "flat", "Case-specific", ""),
     ("lambda:远方", 0.62, 0.11, "free", "Dissimilarity (lambda)", ""),
     ("lambda:near", 0.62, 0.11, "tied", "Dissimilarity (lambda)", "lambda:远方"),
@@ -67,7 +74,9 @@ def build(rows: tuple[Row, ...] = PLAIN_ROWS, **changes: Any) -> ChoiceResults:
         index=pd.Index(names, name="parameter"),
     )
     errors = np.array([row[2] for row in rows])
-    nests = {name.removeprefix("lambda:"): [f"in {name}", f"also in {name}"] for name in names if name.startswith("lambda:")}
+    nests = {
+        name.removeprefix("lambda:"): [f"in {name}", f"also in {name}"] for name in names if name.startswith("lambda:")
+    }
     results = ChoiceResults(
         spec=ModelSpec(
             family="nested" if nests else "multinomial",

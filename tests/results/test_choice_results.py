@@ -87,7 +87,8 @@ def test_a_parameter_held_at_a_bound_has_no_error(make_results):
 
 def test_results_do_not_hand_out_their_own_arrays(make_results):
     fit = make_results()
-    fit.cov_params().iloc[0, 0] = -1.0
+    covariance = fit.cov_params()
+    covariance.iloc[0, 0] = -1.0
     params = fit.params
     params.iloc[0] = 99.0
     assert fit.covariance.matrix[0, 0] > 0

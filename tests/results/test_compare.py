@@ -88,7 +88,10 @@ def test_what_stands_beneath(nested):
     comparison = compare(nested, show=("bse", "tvalues", "pvalues", "conf_int"))
     beneath = [cells(comparison, "Intercept:interior", line)[0] for line in range(1, 5)]
     assert beneath == ["(0.4000)", "[-1.875]", "{0.061}", "[-1.534, 0.03399]"]
-    assert compare(nested, show=()).table.rows[1:3] == (("Intercept:Shanghai", "1.250"), ("Intercept:interior", "-0.7500"))
+    assert compare(nested, show=()).table.rows[1:3] == (
+        ("Intercept:Shanghai", "1.250"),
+        ("Intercept:interior", "-0.7500"),
+    )
 
 
 def test_foot(multinomial, nested):

@@ -122,7 +122,16 @@ def test_latex():
 
 def test_latex_specials_are_written_by_name():
     printed = render(with_label(HOSTILE), "latex")
-    for command in (r"50\%", r"\_of\_", r"\$b\$", r"\{c\}", r"\textbackslash{}d", r"\#g", r"\&", r"\textasciicircum{}f"):
+    for command in (
+        r"50\%",
+        r"\_of\_",
+        r"\$b\$",
+        r"\{c\}",
+        r"\textbackslash{}d",
+        r"\#g",
+        r"\&",
+        r"\textasciicircum{}f",
+    ):
         assert command in printed
     body = "\n".join(line for line in printed.splitlines() if not line.startswith("\\begin"))
     assert not re.search(r"(?<!\\)[%#$_](?<!\$-\$)", body.replace("$-$", ""))
@@ -162,7 +171,9 @@ def test_html_holds_labels_as_inert_text(label):
     reader.feed(render(with_label(label), "html"))
     allowed = {"div", "p", "strong", "table", "thead", "tbody", "tr", "th", "td", "em", "small", "pre"}
     assert reader.tags <= allowed
-    assert reader.cells.count(visible(label)) + sum(cell.strip() == visible(label).strip() for cell in reader.cells) >= 2
+    assert (
+        reader.cells.count(visible(label)) + sum(cell.strip() == visible(label).strip() for cell in reader.cells) >= 2
+    )
 
 
 def test_html_hostile():
@@ -212,5 +223,5 @@ def test_an_empty_table_is_a_table(format):
 
 
 def test_unknown_format():
-    with pytest.raises(OptionError, match="format='docx' is not valid; valid: .*'text'"):
+    with pytest.raises(OptionError, match=r"format='docx' is not valid; valid: .*'text'"):
         render(SMALL, "docx")

@@ -179,3 +179,10 @@ def test_a_summary_prints_in_its_format(make_results, format, start):
 def test_unknown_format(make_results):
     with pytest.raises(OptionError, match="format='pdf'"):
         make_results().summary("pdf")
+
+
+def test_a_section_that_returns_is_printed_once(make_results):
+    parameters = make_results().parameters.copy()
+    parameters["block"] = ["Constants", "Generic", "Constants", "Dissimilarity (lambda)"]
+    rows = [row[0] for row in summary_table(make_results(parameters=parameters)).rows]
+    assert rows[:5] == ["Constants", "Intercept:Shanghai", "log(land_price)", "Generic", "Intercept:interior"]

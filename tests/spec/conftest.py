@@ -14,6 +14,6 @@ def table() -> pd.DataFrame:
     return long_table()
 
 
-@pytest.fixture
-def data(table: pd.DataFrame) -> ChoiceData:
-    return as_data(table)
+@pytest.fixture(scope="session")
+def data() -> ChoiceData:
+    return as_data(long_table())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -171,7 +172,7 @@ def missing_value_findings(draft: Draft) -> list[Finding]:
     return findings
 
 
-def missing_value(column: str, case: object, alternative: object, value: object, count: int) -> Finding:
+def missing_value(column: str, case: Any, alternative: Any, value: Any, count: int) -> Finding:
     """The finding for missing or infinite values of one column."""
     at = f", alternative {show(alternative)}" if alternative is not None else ""
     return Finding(

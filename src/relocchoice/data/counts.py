@@ -16,7 +16,7 @@ from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.draft import Draft, Policy, odd_flag, read_flags, require_option, unique_name
 from relocchoice.data.frames import Columns, comparable, pick, read_frame
 from relocchoice.data.labels import UNKNOWN, Encoded, encode, encode_canonical, index_of, plain_label, show
-from relocchoice.data.long import read_available
+from relocchoice.data.long import read_available, read_roles
 from relocchoice.data.wide import Universe, interleave, read_universe
 from relocchoice.errors import DataError, Finding
 
@@ -133,9 +133,9 @@ def _read_long(
 ) -> Tabulation:
     if available is not None and not isinstance(available, str):
         raise DataError("available= of a long table is the name of one column")
-    roles = {"count": count, "alternative": alternative, "available": available, "unit": unit}
-    sources = {role: columns.get(name, role) for role, name in roles.items() if name is not None}
-    others = columns.others({name for name in roles.values() if name is not None})
+    roles = read_roles({"count": count, "alternative": alternative, "available": available}, unit)
+    sources = {role: columns.get(name, role) for role, name in roles.items()}
+    others = columns.others(set(roles.values()))
     names = _cell_names(cell, others)
     clash = [name for name in names if name in (count, alternative, available)]
     if clash:
@@ -155,7 +155,7 @@ def _read_long(
         alternative=codes.codes,
         names={
             "case": ", ".join(names) or "cell",
-            **{role: name for role, name in roles.items() if name is not None},
+            **roles,
         },
         available=flags,
         unit=None if units is None else units.codes,

@@ -173,7 +173,9 @@ def _from_narwhals(series: nw.Series[Any]) -> pd.Series:
         return pd.Series(np.array(series.to_numpy() if integer else series.cast(nw.Float64).to_numpy()))
     if dtype == nw.Boolean:
         return pd.Series(np.array(series.to_numpy())) if full else pd.Series(series.to_list(), dtype="boolean")
-    if dtype == nw.Enum or (dtype == nw.Categorical and not series.implementation.is_polars()):
+    if dtype == nw.Enum and series.implementation.is_polars():
+        return pd.Series(pd.Categorical(series.to_list(), categories=series.to_native().dtype.categories.to_list()))
+    if dtype in (nw.Enum, nw.Categorical) and not series.implementation.is_polars():
         return pd.Series(pd.Categorical(series.to_list(), categories=series.cat.get_categories().to_list()))
     # A polars Categorical has lexical order; its categories are shared by the whole process, so they say nothing here.
     return plain(pd.Series(series.to_list(), dtype=None if len(series) else object))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,24 +30,31 @@ def convert_long(
     policy: Policy | None = None,
 ) -> Outcome:
     """Read and check a long table; see :meth:`ChoiceData.from_long`."""
+    for role, name in (("case", case), ("alternative", alternative)):
+        if name is None:
+            raise DataError(f"{role}=None: a long table needs the column of the {role}s")
     roles = {"case": case, "alternative": alternative, "chosen": chosen, "available": available, "weights": weights}
-    names = require_distinct({role: name for role, name in roles.items() if name is not None})
-    if unit is not None:
-        names["unit"] = unit
+    names = read_roles(roles, unit)
     columns = read_frame(frame)
     return assemble(_read(columns, names), policy or Policy())
 
 
-def require_distinct(names: Mapping[str, str]) -> dict[str, str]:
-    """One column cannot play two roles.
+def read_roles(roles: Mapping[str, str | None], unit: str | None) -> dict[str, str]:
+    """The roles that are given, each with a column of its own; only the unit may share one, with the case.
 
     Raises
     ------
     DataError
-        Naming the column and the two roles.
+        When a name is no string, or one column plays two roles.
     """
-    role_of: dict[Hashable, str] = {}
-    for role, name in names.items():
+    given = {role: name for role, name in {**roles, "unit": unit}.items() if name is not None}
+    for role, name in given.items():
+        if not isinstance(name, str):
+            raise DataError(f"{role}={name!r} is not the name of a column: give one string")
+    role_of: dict[str, str] = {}
+    for role, name in given.items():
+        if role == "unit" and role_of.get(name) == "case":
+            continue
         if name in role_of:
             raise DataError(
                 [
@@ -59,7 +66,7 @@ def require_distinct(names: Mapping[str, str]) -> dict[str, str]:
                 ]
             )
         role_of[name] = role
-    return dict(names)
+    return given
 
 
 def _read(columns: Columns, names: Mapping[str, str]) -> Draft:

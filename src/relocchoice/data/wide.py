@@ -16,7 +16,7 @@ from relocchoice.data.checks import listed
 from relocchoice.data.draft import Draft, Policy, odd_flag, read_flags, unique_name
 from relocchoice.data.frames import Columns, read_frame
 from relocchoice.data.labels import NULL, UNKNOWN, encode, index_of, look_up, show, show_some
-from relocchoice.data.long import read_weights, require_distinct, unknown_choice
+from relocchoice.data.long import read_roles, read_weights, unknown_choice
 from relocchoice.errors import DataError, Finding
 
 Varying = Mapping[str, Mapping[Any, str | float]]
@@ -73,10 +73,7 @@ def convert_wide(
     policy: Policy | None = None,
 ) -> Outcome:
     """Read and check a wide table; see :meth:`ChoiceData.from_wide`."""
-    roles = {"case": case, "chosen": chosen, "weights": weights}
-    names = require_distinct({role: name for role, name in roles.items() if name is not None})
-    if unit is not None:
-        names["unit"] = unit
+    names = read_roles({"case": case, "chosen": chosen, "weights": weights}, unit)
     universe = read_universe(alternatives)
     columns = read_frame(frame)
     grid = _Grid(columns, universe, names)

@@ -11,8 +11,8 @@ from relocchoice.data.choice_data import ChoiceData
 from relocchoice.engine.problem import Problem, place_families
 from relocchoice.kernels.protocol import Family
 from relocchoice.kernels.registry import family_for
+from relocchoice.spec.columns import UtilityColumns
 from relocchoice.spec.design import build_design
-from relocchoice.spec.encoding import Encoding
 from relocchoice.spec.model import ModelSpec
 from relocchoice.spec.params import Constraints, ParamSpace, param_space
 
@@ -59,16 +59,15 @@ def parameter_space(spec: ModelSpec, coef_names: tuple[str, ...], shapes: ShapeM
     return param_space((*coef_names, *shapes.names), Constraints(fixed, asked.equal, asked.bounds))
 
 
-def bind(spec: ModelSpec, encoding: Encoding, data: ChoiceData) -> Problem:
+def bind(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> Problem:
     """The problem of a model on data.
 
     Raises
     ------
-    SpecificationError, DataError : see the encoding, the nests and the constraints.
+    SpecificationError : the nests or the constraints do not fit the alternatives or the coefficients.
     """
     family = family_for(spec, data.alternatives)
     shapes = shape_map(spec, family)
-    columns = encoding.columns(data)
     space = parameter_space(spec, columns.names, shapes)
     design = build_design(
         data,

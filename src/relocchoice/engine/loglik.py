@@ -25,8 +25,8 @@ def null_loglik(data: ChoiceData) -> float:
 def constants_loglik(data: ChoiceData) -> float:
     """Log-likelihood of the multinomial logit with alternative-specific constants only.
 
-    The observed shares give it at once where all cases have the same choice set; otherwise it is estimated. NaN with more
-    than 150 alternatives and differing choice sets.
+    The observed shares give it at once where all cases have the same choice set; otherwise it is estimated. NaN with
+    more than 150 alternatives and differing choice sets.
     """
     assert data.chosen is not None
     weights = np.ones(data.n_cases) if data.weights is None else data.weights

@@ -99,7 +99,7 @@ class Problem:
         theta, pull = self.internal(free), self._pull
 
         def task(item: tuple[Chunk, Family]) -> _Sums:
-            chunk, family = item
+            chunk, _ = item
             weights = self.weights[chunk.placement.cases]
             return _sums(self._contributions(item, theta, 2), weights, len(pull))
 
@@ -134,15 +134,20 @@ class Problem:
 
         def task(item: tuple[Chunk, Family]) -> Floats:
             chunk, family = item
-            place = chunk.placement
-            p = family.probabilities(chunk.utilities(beta), place.available, shape)
-            alternative = place.alternative if place.alternative.ndim == 2 else place.alternative[:, None]
-            alternative = np.broadcast_to(alternative, p.shape)
-            out = np.zeros((chunk.n_cases, n_alternatives))
-            keep = np.ones(p.shape, dtype=bool) if place.available is None else place.available
-            lanes = np.broadcast_to(np.arange(chunk.n_cases), p.shape)
-            out[lanes[keep], alternative[keep]] = p[keep]
-            return out
+            p = family.probabilities(chunk.utilities(beta), chunk.placement.available, shape)
+            return _by_alternative(chunk, p, n_alternatives)
+
+        return self._by_case(task, (self.design.n_cases, n_alternatives))
+
+    def utility_gains(self, direction: Floats, n_alternatives: int) -> Floats:
+        """(q,) change of the free parameters -> (n, J) gain in utility of the chosen alternative over each other."""
+        beta, _ = self._kernel(self.space.matrix @ direction)
+
+        def task(item: tuple[Chunk, Family]) -> Floats:
+            chunk, _ = item
+            offset = 0.0 if chunk.offset is None else chunk.offset
+            v = chunk.utilities(beta) - offset
+            return _by_alternative(chunk, v[chunk.placement.chosen, np.arange(chunk.n_cases)] - v, n_alternatives)
 
         return self._by_case(task, (self.design.n_cases, n_alternatives))
 
@@ -159,6 +164,18 @@ class Problem:
         for item in self._items():
             out[item[0].placement.cases] = task(item)
         return out
+
+
+def _by_alternative(chunk: Chunk, values: Floats, n_alternatives: int) -> Floats:
+    """(S, n) values of the slots -> (n, J) by alternative, zero where unavailable."""
+    place = chunk.placement
+    alternative = place.alternative if place.alternative.ndim == 2 else place.alternative[:, None]
+    alternative = np.broadcast_to(alternative, values.shape)
+    lanes = np.broadcast_to(np.arange(chunk.n_cases), values.shape)
+    keep = np.ones(values.shape, dtype=bool) if place.available is None else place.available
+    out = np.zeros((chunk.n_cases, n_alternatives))
+    out[lanes[keep], alternative[keep]] = values[keep]
+    return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,7 +29,9 @@ class Progress:
     def __enter__(self) -> Callable[[Step], None] | None:
         return self._line if self._on else None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._shown:
             sys.stderr.write("\n" if sys.stderr.isatty() else "")
 
@@ -37,7 +39,8 @@ class Progress:
         seconds = time.perf_counter() - self._began
         if not self._always and seconds < QUIET_SECONDS:
             return
-        text = f"iteration {step.iteration:3d}  log-likelihood {step.value:.6f}  distance {step.decrement:.2e}  {seconds:.1f} s"
+        text = f"iteration {step.iteration:3d}  log-likelihood {step.value:.6f}  distance {step.decrement:.2e}"
+        text += f"  {seconds:.1f} s"
         sys.stderr.write(f"\r{text}" if sys.stderr.isatty() else f"{text}\n")
         sys.stderr.flush()
         self._shown = True

@@ -40,7 +40,7 @@ class SearchOptions:
 class Found:
     """The best maximum, and how the starts fared (None with one start)."""
 
-    maximum: Maximum
+    maximum: Maximum[Evaluation]
     reference: Floats
     starts: pd.DataFrame | None
     seconds: float
@@ -59,17 +59,23 @@ def reference_information(problem: Problem) -> Floats:
     return reference
 
 
-def search(problem: Problem, start: Floats | None, options: SearchOptions, on_step: Callable[[Step], None] | None) -> Found:
+def search(
+    problem: Problem,
+    reference: Floats,
+    start: Floats | None,
+    options: SearchOptions,
+    on_step: Callable[[Step], None] | None,
+) -> Found:
     """Find the maximum.
 
     Parameters
     ----------
+    reference : (q, q) see :func:`reference_information`.
     start : (p,) user's starting values, or None for automatic ones.
     """
     began = time.perf_counter()
-    reference = reference_information(problem)
 
-    def run(free: Floats) -> Maximum:
+    def run(free: Floats) -> Maximum[Evaluation]:
         return maximise(
             problem.evaluate,
             free,
@@ -81,7 +87,11 @@ def search(problem: Problem, start: Floats | None, options: SearchOptions, on_st
             on_step=on_step,
         )
 
-    first = problem.space.restrict(problem.internal_from_user(start)) if start is not None else automatic_start(problem, options)
+    first = (
+        problem.space.restrict(problem.internal_from_user(start))
+        if start is not None
+        else automatic_start(problem, options)
+    )
     runs = [run(first)]
     if runs[0].status not in ("maximum", "flat") and start is None and _is_shape(problem).any():
         runs += [run(free) for free in _shape_grid(problem, first)]
@@ -154,7 +164,7 @@ def _null_point(problem: Problem) -> Floats:
     return _is_shape(problem).astype(float)
 
 
-def _starts_table(runs: list[Maximum], best: Maximum) -> pd.DataFrame:
+def _starts_table(runs: list[Maximum[Evaluation]], best: Maximum[Evaluation]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "llf": [run.evaluation.value for run in runs],

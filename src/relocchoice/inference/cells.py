@@ -15,12 +15,13 @@ MOST_CELLS = 200
 
 
 def vanished_cells(data: ChoiceData, probabilities: NDArray[np.float64], words: str) -> tuple[str, ...]:
-    """Sentences on the (cell, alternative) pairs that are available, have fitted probability zero, and were never chosen.
+    """Sentences on the (cell, alternative) pairs that are available and have fitted probability zero.
 
     Parameters
     ----------
     probabilities : (n, J) fitted.
-    words : text in which the names of the explanatory variables occur; cells are formed by those that do not vary in a case.
+    words : text in which the names of the explanatory variables occur; cells are formed by those that do not vary in a
+        case.
     """
     available = np.zeros(probabilities.shape, dtype=bool)
     available[data.row_case(), data.row_alternative] = True
@@ -34,11 +35,12 @@ def vanished_cells(data: ChoiceData, probabilities: NDArray[np.float64], words: 
         where = gone[members]
         total = weights[members].sum()
         for j in np.flatnonzero(where.all(axis=0)):
-            sentences.append(f"{data.alternatives[j]} is never chosen {label}({total:.6g} choices there)")
+            sentences.append(f"{data.alternatives[int(j)]} is never chosen {label}({total:.6g} choices there)")
     if sentences:
         return tuple(sentences)
     return tuple(
-        f"{data.alternatives[j]} has fitted probability zero in {int(gone[:, j].sum())} of {int(available[:, j].sum())} cases"
+        f"{data.alternatives[int(j)]} has fitted probability zero in {int(gone[:, j].sum())} "
+        f"of {int(available[:, j].sum())} cases"
         for j in np.flatnonzero(gone.any(axis=0))
     )
 

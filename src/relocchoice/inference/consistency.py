@@ -1,8 +1,9 @@
 """Do estimated dissimilarity parameters agree with utility maximisation?
 
-Globally: 0 < lambda_m <= lambda of the nest above for every nest (McFadden 1978; Daly & Zachary 1978). Locally, at the fitted
-probabilities: with r = lambda_m / lambda_above and Q = P(m | nest above), r <= 1 / (1 - Q), and for nests of three or more
-r <= 4 / (3 (1 - Q) + sqrt((1 + 7 Q)(1 - Q))) (Boersch-Supan 1990; Herriges & Kling 1996).
+Globally: 0 < lambda_m <= lambda of the nest above for every nest (McFadden 1978; Daly & Zachary 1978). Locally, at the
+fitted probabilities: with r = lambda_m / lambda_above and Q = P(m | nest above), r <= 1 / (1 - Q), and for nests of
+three or
+more r <= 4 / (3 (1 - Q) + sqrt((1 + 7 Q)(1 - Q))) (Boersch-Supan 1990; Herriges & Kling 1996).
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ Floats = NDArray[np.float64]
 SLACK = 1e-9
 
 
-def lambda_verdict(spec: ModelSpec, lambdas: dict[str, float], probabilities: Floats | None, alternatives: pd.Index) -> str | None:
+def lambda_verdict(
+    spec: ModelSpec, lambdas: dict[str, float], probabilities: Floats | None, alternatives: pd.Index
+) -> str | None:
     """One sentence on the lambdas of a nested model.
 
     Parameters
     ----------
-    lambdas : nest -> value. probabilities : (n, J) fitted, in the order of ``alternatives``; None when they were not computed.
+    lambdas : nest -> value. probabilities : (n, J) fitted, in the order of ``alternatives``; None when they were not
+        computed.
     """
     tree = spec.nests
     if tree is None:
@@ -37,13 +41,15 @@ def lambda_verdict(spec: ModelSpec, lambdas: dict[str, float], probabilities: Fl
         if node not in tree.degenerate and not 0 < lambdas[node] <= top + SLACK
     ]
     if not wrong:
-        return "globally consistent with utility maximisation: every lambda lies in (0, 1] and below that of the nest above it"
+        return (
+            "globally consistent with utility maximisation: every lambda lies between 0 and that of the nest above it"
+        )
     named = ", ".join(f"lambda:{node} = {value:.4g} > {top:.4g}" for node, value, top in wrong)
     if probabilities is None:
         return f"not globally consistent with utility maximisation ({named})"
     share = _local_share(tree, [node for node, _, _ in wrong], lambdas, probabilities, alternatives)
     if share == 1.0:
-        return f"not globally ({named}), but locally consistent with utility maximisation at the fitted probabilities of every case"
+        return f"not globally ({named}), but locally consistent with utility maximisation at every case's probabilities"
     if share == 0.0:
         return f"not consistent with utility maximisation, globally or locally at the fitted probabilities ({named})"
     return f"not globally ({named}); locally consistent with utility maximisation at {100 * share:.1f} % of the cases"
@@ -55,10 +61,13 @@ def _not_normalised(lambdas: dict[str, float]) -> str:
     if equal and 0 < values[0] <= 1:
         return "consistent with utility maximisation, because all lambdas are equal and lie in (0, 1]"
     reason = "the lambdas differ" if not equal else f"lambda = {values[0]:.4g} lies outside (0, 1]"
-    return f"not consistent with utility maximisation: the utilities are not normalised and {reason} (Koppelman & Wen 1998)"
+    words = "not consistent with utility maximisation: the utilities are not normalised and"
+    return f"{words} {reason} (Koppelman & Wen 1998)"
 
 
-def _local_share(tree: NestTree, nodes: list[str], lambdas: dict[str, float], probabilities: Floats, alternatives: pd.Index) -> float:
+def _local_share(
+    tree: NestTree, nodes: list[str], lambdas: dict[str, float], probabilities: Floats, alternatives: pd.Index
+) -> float:
     """Share of cases at which the second- and third-order conditions hold for all given nests."""
     totals = _node_totals(tree, probabilities, alternatives)
     good = np.ones(len(probabilities), dtype=bool)
@@ -79,7 +88,7 @@ def _local_share(tree: NestTree, nodes: list[str], lambdas: dict[str, float], pr
 def _node_totals(tree: NestTree, probabilities: Floats, alternatives: pd.Index) -> Floats:
     """(M, n) marginal probability of each nest."""
     totals = np.zeros((len(tree.nodes), len(probabilities)))
-    for j, nest in enumerate(tree.parents_of(alternatives)):
+    for j, nest in enumerate(tree.parents_of(list(alternatives))):
         at = int(nest)
         while at >= 0:
             totals[at] += probabilities[:, j]

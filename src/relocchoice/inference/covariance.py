@@ -1,8 +1,9 @@
 """Covariance of maximum-likelihood estimates, from one evaluation at the maximum.
 
 With H the Hessian and s_i the scores of case i at the estimates, weights w_i:
-hessian (-H)^-1; opg (sum w s s')^-1 (Berndt, Hall, Hall & Hausman 1974); robust (-H)^-1 M (-H)^-1 with M = sum w s s' for
-frequency weights, sum w^2 s s' for sampling weights (Huber 1967; White 1982; Stata [P] _robust); cluster the same with
+hessian (-H)^-1; opg (sum w s s')^-1 (Berndt, Hall, Hall & Hausman 1974); robust (-H)^-1 M (-H)^-1 with M = sum w s s'
+for frequency weights, sum w^2 s s' for sampling weights (Huber 1967; White 1982; Stata [P] _robust); cluster the same
+with
 scores summed by group before the outer product.
 """
 
@@ -79,7 +80,9 @@ class Clusters:
     def of(cls, scores: Floats, weights: Floats, codes: NDArray[np.intp]) -> Clusters:
         """Sum (n, q) scores with weights by group code."""
         n_groups = int(codes.max()) + 1
-        totals = np.stack([np.bincount(codes, weights=weights * s, minlength=n_groups) for s in scores.T], axis=1)
+        totals = np.zeros((n_groups, scores.shape[1]))
+        for k, score in enumerate(scores.T):
+            totals[:, k] = np.bincount(codes, weights=weights * score, minlength=n_groups)
         return cls(totals)
 
 
@@ -99,25 +102,31 @@ def check_kind(kind: str, weight_kind: str | None) -> None:
         )
 
 
-def covariance(moments: Moments, kind: str, *, clusters: Clusters | None = None, small_sample: bool | None = None) -> Covariance:
+def covariance(
+    moments: Moments, kind: str, *, clusters: Clusters | None = None, small_sample: bool | None = None
+) -> Covariance:
     """The covariance of a kind.
 
     Parameters
     ----------
     clusters : needed by ``"cluster"``.
-    small_sample : multiply by n/(n - 1) (robust) or G/(G - 1) (cluster). None: yes for clusters and for sampling weights, no
-        otherwise.
+    small_sample : multiply by n/(n - 1) (robust) or G/(G - 1) (cluster). None: yes for clusters and for sampling
+        weights, no otherwise.
     """
     check_kind(kind, moments.weight_kind)
     return _KINDS[kind](moments, clusters, small_sample)
 
 
 def _hessian(moments: Moments, clusters: Clusters | None, small_sample: bool | None) -> Covariance:
-    return Covariance("hessian", _to_user(moments, _inverse(moments, -moments.hessian)), "inverse of the negative Hessian")
+    return Covariance(
+        "hessian", _to_user(moments, _inverse(moments, -moments.hessian)), "inverse of the negative Hessian"
+    )
 
 
 def _opg(moments: Moments, clusters: Clusters | None, small_sample: bool | None) -> Covariance:
-    return Covariance("opg", _to_user(moments, _inverse(moments, moments.opg)), "inverse outer product of the scores (OPG)")
+    return Covariance(
+        "opg", _to_user(moments, _inverse(moments, moments.opg)), "inverse outer product of the scores (OPG)"
+    )
 
 
 def _robust(moments: Moments, clusters: Clusters | None, small_sample: bool | None) -> Covariance:
@@ -127,7 +136,9 @@ def _robust(moments: Moments, clusters: Clusters | None, small_sample: bool | No
     bread = _inverse(moments, -moments.hessian)
     meat = moments.opg_squared if sampling else moments.opg
     words = f"factor n/(n-1) = {factor:.6g}" if use else "no small-sample factor"
-    return Covariance("robust", _to_user(moments, factor * bread @ meat @ bread), f"robust (sandwich), {words}", factor=factor)
+    return Covariance(
+        "robust", _to_user(moments, factor * bread @ meat @ bread), f"robust (sandwich), {words}", factor=factor
+    )
 
 
 def _cluster(moments: Moments, clusters: Clusters | None, small_sample: bool | None) -> Covariance:
@@ -188,7 +199,7 @@ def _inverse(moments: Moments, information: Floats) -> Floats:
 
 
 def _identified_basis(moments: Moments) -> Floats:
-    """(q, r) basis of the directions that are identified: the orthogonal complement, within the moving ones, of the flat."""
+    """(q, r) basis of the directions that are identified: those that move, less the flat ones."""
     eye = np.eye(len(moments.free))[:, moments.moving]
     if moments.flat.shape[1] == 0:
         return eye

@@ -68,12 +68,12 @@ class LinearRestrictions:
     Attributes
     ----------
     matrix : (r, p) R.
-    values : (r,) q.
+    targets : (r,) q.
     null : the restrictions in words.
     """
 
     matrix: NDArray[np.float64]
-    values: NDArray[np.float64]
+    targets: NDArray[np.float64]
     null: str
 
 
@@ -102,12 +102,14 @@ def linear_restrictions(
     else:
         return _from_matrix(hypotheses, names, values)
     if values is not None:
-        raise SpecificationError("values is for a matrix of restrictions: in text write the value behind the equals sign")
+        raise SpecificationError(
+            "values is for a matrix of restrictions: in text write the value behind the equals sign"
+        )
     equations = [equation for text in texts for equation in linear_equations(text, names)]
     matrix = np.array([equation.weights for equation in equations]).reshape(len(equations), len(names))
     return LinearRestrictions(
         matrix=matrix,
-        values=np.array([-equation.constant for equation in equations]),
+        targets=np.array([-equation.constant for equation in equations]),
         null=", ".join(" ".join(text.split()) for text in texts),
     )
 
@@ -134,10 +136,10 @@ def wald(restrictions: LinearRestrictions, params: pd.Series, covariance: pd.Dat
     if unusable:
         return _does_not_apply(null, f"no standard error is known for {', '.join(map(repr, unusable))}")
     r = matrix[:, involved]
-    gap = r @ params.to_numpy(float)[involved] - restrictions.values
+    gap = r @ params.to_numpy(float)[involved] - restrictions.targets
     known = covariance.to_numpy(float)[np.ix_(involved, involved)]
     largest = np.abs(r) @ np.sqrt(np.maximum(np.diag(known), 0.0))
-    size = _gap_scale(r, params.to_numpy(float)[involved], restrictions.values)
+    size = _gap_scale(r, params.to_numpy(float)[involved], restrictions.targets)
     return _wald_statistic(null, gap, r @ known @ r.T, size, largest)
 
 
@@ -150,7 +152,8 @@ def _wald_statistic(
 ) -> TestResult:
     """The statistic on the space where the restrictions vary; elsewhere the gap must vanish.
 
-    ``size`` and ``largest`` are (r,): what rounding errors of the gap and of its standard deviation are measured against.
+    ``size`` and ``largest`` are (r,): what rounding errors of the gap and of its standard deviation are measured
+    against.
     """
     spread = np.sqrt(np.maximum(np.diag(variance), 0.0))
     fixed = spread <= _NO_SPREAD * largest

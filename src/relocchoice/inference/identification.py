@@ -71,7 +71,7 @@ def check_collinear(information: Floats, jacobian: Floats, names: tuple[str, ...
 def _dead(column: Floats, names: tuple[str, ...]) -> Finding:
     name = names[int(np.abs(column).argmax())]
     message = (
-        f"{name}: its column is the same for all alternatives of every case, or nobody can choose the alternative it belongs to, "
+        f"{name}: its column is the same for all alternatives of every case, or zero throughout, "
         "so the coefficient is not identified; drop it"
     )
     return Finding("not_identified", message, column=name)
@@ -81,7 +81,9 @@ def _combination(direction: Floats, names: tuple[str, ...]) -> Finding:
     direction = direction / np.abs(direction).max()
     terms = [(names[k], direction[k]) for k in np.flatnonzero(np.abs(direction) > 1e-7)]
     listed = ", ".join(name for name, _ in terms)
-    text = " ".join(f"{'+' if value > 0 else '-'} {abs(value):.4g} * {name}" for name, value in terms).removeprefix("+ ")
+    text = " ".join(f"{'+' if value > 0 else '-'} {abs(value):.4g} * {name}" for name, value in terms).removeprefix(
+        "+ "
+    )
     message = (
         f"{listed} are collinear: moving the coefficients together by ({text}) changes no probability; drop one of them"
     )

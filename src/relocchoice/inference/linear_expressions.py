@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +139,7 @@ class _Parser:
             while self.take("="):
                 sides.append(self.sum())
             sides = sides if len(sides) > 1 else [*sides, self.constant(0.0)]
-            found += [left.plus(right, -1.0) for left, right in zip(sides, sides[1:], strict=False)]
+            found += [left.plus(right, -1.0) for left, right in pairwise(sides)]
             if not self.take(","):
                 break
         if self.tokens[self.place].kind != "end":

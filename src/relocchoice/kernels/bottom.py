@@ -1,8 +1,8 @@
 """Bottom normalisation: the same model with utilities measured on the scale of one lowest nest.
 
 V (utility-maximising units) = lambda_r V* with r a reference nest (Hensher & Greene 2002, RU1 against RU2): within the
-reference nest P(j | r) ~ exp(V*_j). Lambdas and log-likelihood are those of the utility-maximising form; coefficients are
-divided by lambda_r.
+reference nest P(j | r) ~ exp(V*_j). Lambdas and log-likelihood are those of the utility-maximising form; coefficients
+are divided by lambda_r.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ class BottomNormalised:
     def probabilities(self, v: Floats, available: NDArray[np.bool_] | None, shape: Floats) -> Floats:
         return self.inner.probabilities(shape[self.reference] * v, available, shape)
 
-    def local(self, v: Floats, available: NDArray[np.bool_] | None, chosen: NDArray[np.intp], shape: Floats, order: Order) -> Local:
+    def local(
+        self, v: Floats, available: NDArray[np.bool_] | None, chosen: NDArray[np.intp], shape: Floats, order: Order
+    ) -> Local:
         scale = shape[self.reference]
         local = self.inner.local(scale * v, available, chosen, shape, order)
         if local.dv is None or local.dshape is None:
@@ -60,7 +62,9 @@ class BottomNormalised:
         r = self.reference
         own, full = _dense_vectors(inner, v.shape)
         along = inner.diagonal * v + np.einsum("rn,rsn,rn->sn", inner.weights, full, np.einsum("rsn,sn->rn", full, v))
-        cross = [np.einsum("rn,rsn->sn", c, own) + _dense(e, v.shape) for c, e in zip(inner.cross, inner.extra, strict=True)]
+        cross = [
+            np.einsum("rn,rsn->sn", c, own) + _dense(e, v.shape) for c, e in zip(inner.cross, inner.extra, strict=True)
+        ]
         shape = inner.shape.copy()
         for k, vector in enumerate(cross):
             slope = (vector * v).sum(axis=0)

@@ -26,7 +26,9 @@ class Contributions:
     hessian: Floats | None = None
 
 
-def contributions(family: Family, chunk: Chunk, beta: Floats, shape: Floats, weights: Floats, order: Order) -> Contributions:
+def contributions(
+    family: Family, chunk: Chunk, beta: Floats, shape: Floats, weights: Floats, order: Order
+) -> Contributions:
     """Evaluate a family (already placed with ``family.at``) on a chunk.
 
     Parameters

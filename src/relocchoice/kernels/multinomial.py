@@ -40,7 +40,9 @@ class MultinomialLogit:
     def at(self, alternatives: NDArray[np.intp]) -> MultinomialLogit:
         return self
 
-    def local(self, v: Floats, available: NDArray[np.bool_] | None, chosen: NDArray[np.intp], shape: Floats, order: Order) -> Local:
+    def local(
+        self, v: Floats, available: NDArray[np.bool_] | None, chosen: NDArray[np.intp], shape: Floats, order: Order
+    ) -> Local:
         shifted, p, total = _exponentials(v, available)
         lanes = np.arange(v.shape[1])
         loglik = shifted[chosen, lanes] - np.log(total)

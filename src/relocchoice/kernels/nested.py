@@ -7,8 +7,8 @@ Utility-maximising normalisation (McFadden 1978; Williams 1977): sigma_m = tau_m
 lambda_m is the dissimilarity of node m on the scale of the root, P(j | m) ~ exp(V_j / lambda_m).
 Non-normalised (Daly 1987; compare Koppelman & Wen 1998): sigma_m = 1, tau_m = lambda_m.
 
-Derivatives. With loglik = sum over the chosen path of W_c / sigma_m - W_m / tau_m, let kappa be the coefficient of each W:
-kappa_y = 1 / sigma of its parent, kappa_m = on_m (1 / sigma_parent - 1 / tau_m), kappa_root = -1. Going down,
+Derivatives. With loglik = sum over the chosen path of W_c / sigma_m - W_m / tau_m, let kappa be the coefficient of each
+W: kappa_y = 1 / sigma of its parent, kappa_m = on_m (1 / sigma_parent - 1 / tau_m), kappa_root = -1. Going down,
 D_c = kappa_c + D_m rho_m p_c with rho = tau / sigma is d loglik / d W_c, so D at the alternatives is d loglik / dV.
 With q_m = dW_m / dV: d2 loglik / dVdV' = diag((D_j - kappa_j) / sigma) + sum_m a_m q_m q_m',
 a_m = (D_m - kappa_m) / sigma_parent - D_m / tau_m. Derivatives in lambda are forward-mode tangents down the same tree.
@@ -69,7 +69,9 @@ class NestedLogit:
         tree = slot_tree(self.parent, self.leaf_parent[alternatives])
         return NestedLogit(self.parent, self.leaf_parent, self.order, self.names, self.scaling, tree)
 
-    def local(self, v: Floats, available: NDArray[np.bool_] | None, chosen: NDArray[np.intp], shape: Floats, order: Order) -> Local:
+    def local(
+        self, v: Floats, available: NDArray[np.bool_] | None, chosen: NDArray[np.intp], shape: Floats, order: Order
+    ) -> Local:
         n = v.shape[1]
         if np.any(shape <= 0):
             return Local(np.full(n, -np.inf))
@@ -130,7 +132,7 @@ class _Upward:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Path:
-    """The chosen path: loglik (n,), on (M + 1, n) whether a node is on it, log_child (M + 1, n) log P(chosen child | node)."""
+    """The chosen path: loglik (n,), on (M + 1, n) nodes on it, log_child (M + 1, n) log P(chosen child | node)."""
 
     loglik: Floats
     on: NDArray[np.bool_]
@@ -139,7 +141,7 @@ class _Path:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Downward:
-    """kappa and D of the nodes (M + 1, n), p of slots and nodes, dv (S, n), entropy and second moment of log p (M + 1, n)."""
+    """kappa, D, entropy and second moment of log p of the nodes (M + 1, n), p of slots and nodes, dv (S, n)."""
 
     kappa: Floats
     d: Floats
@@ -253,14 +255,16 @@ def _curvature(up: _Upward, path: _Path, down: _Downward, chosen: NDArray[np.int
         weights=weights[reverse],
         gradient_mix=down.d[reverse],
         chosen_weight=(1.0 / scales.sigma)[tree.slot_parent[chosen]],
-        cross=np.stack([t.cross for t in tangents])[:, reverse] if tangents else np.empty((0, tree.n_nodes, len(chosen))),
+        cross=np.stack([t.cross for t in tangents])[:, reverse]
+        if tangents
+        else np.empty((0, tree.n_nodes, len(chosen))),
         extra=tuple(_extra(up, path, down, chosen, s) for s in range(1, tree.n_nodes)),
         shape=np.stack([t.scores for t in tangents], axis=1),
     )
 
 
 def _rank_vector(up: _Upward, down: _Downward, m: int) -> RankVector:
-    """q_m = rho_m (p over the node's own slots + sum over child nests of p_c q_c); nodes are listed in reverse preorder."""
+    """q_m = rho_m (p over the node's own slots + sum over child nests of p_c q_c); nodes in reverse preorder."""
     rho, last = up.scales.rho[m], up.tree.n_nodes - 1
     own = SlotVector(up.own[m], rho * down.p_slot[up.own[m]])
     return RankVector(own, tuple((last - c, rho * down.p_node[c]) for c in up.children[m]))
@@ -268,7 +272,7 @@ def _rank_vector(up: _Upward, down: _Downward, m: int) -> RankVector:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tangent:
-    """Derivatives in the direction of one lambda: of the shape scores (M, n), and of dv per own part of a node (M + 1, n)."""
+    """Derivatives in one lambda: of the shape scores (M, n), and of dv per own part of each node (M + 1, n)."""
 
     scores: Floats
     cross: Floats

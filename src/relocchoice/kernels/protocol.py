@@ -33,7 +33,7 @@ class SlotVector:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankVector:
-    """One q_r of the curvature: its own part on some slots plus multiples of earlier vectors, q_r = own + sum_c mix_c q_c.
+    """One q_r of the curvature: an own part on some slots plus earlier vectors, q_r = own + sum_c mix_c q_c.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class Local:
 
 
 class Family(Protocol):
-    """A model of choice as a function of utilities. A new family is one file with these members and one registry line."""
+    """A model of choice as a function of utilities; a new family is one file and one registry line."""
 
     @property
     def shift_invariant(self) -> bool:
@@ -113,7 +113,9 @@ class Family(Protocol):
     def at(self, alternatives: NDArray[np.intp]) -> Family:
         """The family restricted to slots that hold these alternatives (S,), given in slot order."""
 
-    def local(self, v: Floats, available: NDArray[np.bool_] | None, chosen: NDArray[np.intp], shape: Floats, order: Order) -> Local:
+    def local(
+        self, v: Floats, available: NDArray[np.bool_] | None, chosen: NDArray[np.intp], shape: Floats, order: Order
+    ) -> Local:
         """Log-likelihood, scores and curvature of each case at utilities v (S, n)."""
 
     def probabilities(self, v: Floats, available: NDArray[np.bool_] | None, shape: Floats) -> Floats:

@@ -37,7 +37,7 @@ def family_for(spec: ModelSpec, alternatives: pd.Index) -> Family:
 
 
 def reference_nest(nests: NestTree) -> str:
-    """The nest on whose scale a bottom-normalised model measures utilities: the first lowest nest with two alternatives."""
+    """The nest whose scale a bottom-normalised model uses: the first lowest one with two alternatives."""
     below = {nests.nodes[m] for m in nests.leaf_parent if m >= 0}
     inner = {nests.nodes[m] for m in nests.node_parent if m >= 0}
     fit = [node for node in nests.nodes if node in below - inner and node not in nests.degenerate]
@@ -45,7 +45,8 @@ def reference_nest(nests: NestTree) -> str:
 
 
 def _place_tree(nests: NestTree, alternatives: pd.Index, scaling: Scaling) -> NestedLogit:
-    position = {label: code for code, label in enumerate(map(plain, alternatives))}
-    order = np.array([position[leaf] for leaf in nests.check(alternatives).leaves], dtype=np.intp)
+    labels = list(map(plain, alternatives))
+    position = {label: code for code, label in enumerate(labels)}
+    order = np.array([position[leaf] for leaf in nests.check(labels).leaves], dtype=np.intp)
     parent = np.concatenate(([-1], nests.node_parent + 1)).astype(np.intp)
-    return NestedLogit(parent, nests.parents_of(alternatives) + 1, order, nests.nodes, scaling)
+    return NestedLogit(parent, nests.parents_of(labels) + 1, order, nests.nodes, scaling)

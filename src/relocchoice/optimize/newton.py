@@ -1,9 +1,10 @@
 """Newton's method with the exact Hessian, safeguarded; pure numerics on a smooth function of a vector.
 
-Every quantity is measured in the function's own curvature (the diagonal of the Hessian scales the variables), so the units of
-the variables do not matter. Directions of wrong or no curvature are followed uphill with the size of their curvature
-(Gill, Murray & Wright 1981, ch. 4); steps are halved until the function rises. The stopping rule is the Newton decrement, the
-distance to the maximum in standard errors, not the change of the variables.
+Every quantity is measured in the function's own curvature (the diagonal of the Hessian scales the variables), so the
+units of the variables do not matter. Directions of wrong or no curvature are followed uphill with the size of their
+curvature
+(Gill, Murray & Wright 1981, ch. 4); steps are halved until the function rises. The stopping rule is the Newton
+decrement, the distance to the maximum in standard errors, not the change of the variables.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +42,12 @@ class Evaluation(Protocol):
         """(q, q)."""
 
 
-Objective = Callable[[Floats], Evaluation]
+At = TypeVar("At", bound=Evaluation)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of the log: value and decrement before the step, its length as a fraction of Newton's, least curvature."""
+    """One line of the log; ``length`` is the step as a fraction of Newton's."""
 
     iteration: int
     value: float
@@ -57,7 +58,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Maximum:
+class Maximum(Generic[At]):
     """Where the search ended.
 
     Attributes
@@ -70,7 +71,7 @@ class Maximum:
     """
 
     x: Floats
-    evaluation: Evaluation
+    evaluation: At
     status: Status
     decrement: float
     active: NDArray[np.bool_]
@@ -87,7 +88,7 @@ class _Direction:
 
 
 def maximise(
-    objective: Objective,
+    objective: Callable[[Floats], At],
     start: Floats,
     lower: Floats,
     upper: Floats,
@@ -96,14 +97,15 @@ def maximise(
     max_iterations: int = 100,
     tolerance: float = 1e-9,
     on_step: Callable[[Step], None] | None = None,
-) -> Maximum:
+) -> Maximum[At]:
     """Climb from ``start`` to a local maximum within bounds.
 
     Parameters
     ----------
     objective : value, gradient and Hessian at a point; value -inf (or NaN) outside the domain.
     start, lower, upper : (q,).
-    reference : (q, q) positive definite; a direction with less than a billionth of this curvature at the stop is called flat.
+    reference : (q, q) positive definite; a direction with less than a billionth of this curvature at the stop is called
+        flat.
     tolerance : on the Newton decrement.
     on_step : called with every line of the log.
 
@@ -184,8 +186,8 @@ def _leave_saddle(direction: _Direction) -> _Direction:
 
 
 def _line_search(
-    objective: Objective, x: Floats, now: Evaluation, direction: _Direction, lower: Floats, upper: Floats
-) -> tuple[Floats, Evaluation | None, float]:
+    objective: Callable[[Floats], At], x: Floats, now: At, direction: _Direction, lower: Floats, upper: Floats
+) -> tuple[Floats, At | None, float]:
     """Halve the step until the function rises enough; the whole evaluation is taken at each trial point."""
     noise = NOISE * (1.0 + abs(now.value))
     signs = (1.0, -1.0) if direction.slope == 0.0 else (1.0,)

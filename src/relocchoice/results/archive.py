@@ -11,6 +11,7 @@ import math
 import os
 import secrets
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,6 @@ LARGEST_TEXT = 64 * 2**20
 LARGEST_NUMBERS = 1024 * 2**20
 MOST_ARRAYS = 10_000
 _ALLOWED_DTYPES = ("<f8", "<i8", "|b1")
-_FORBIDDEN = object()
 
 
 def write_archive(path: Path, text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -56,10 +56,15 @@ def _packed(text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> byte
     """The bytes of the file; the same fit gives the same bytes."""
     numbers = io.BytesIO()
     np.savez(numbers, allow_pickle=False, **arrays)
-    members = {TEXT: json.dumps(text, ensure_ascii=False, allow_nan=False, indent=1).encode(), NUMBERS: numbers.getvalue()}
+    members = {
+        TEXT: json.dumps(text, ensure_ascii=False, allow_nan=False, indent=1).encode(),
+        NUMBERS: numbers.getvalue(),
+    }
     for name, largest in ((TEXT, LARGEST_TEXT), (NUMBERS, LARGEST_NUMBERS)):
         if len(members[name]) > largest:
-            raise StoreError(f"the fit is too large to be saved: {name} has {len(members[name])} bytes, at most {largest}")
+            raise StoreError(
+                f"the fit is too large to be saved: {name} has {len(members[name])} bytes, at most {largest}"
+            )
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
@@ -78,13 +83,15 @@ def read_archive(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     try:
         with zipfile.ZipFile(path) as archive:
             if sorted(archive.namelist()) != sorted((TEXT, NUMBERS)):
-                raise StoreError(f"{str(path)!r} is a zip archive but not a saved fit: it does not hold {TEXT} and {NUMBERS}")
+                raise StoreError(
+                    f"{str(path)!r} is a zip archive but not a saved fit: it does not hold {TEXT} and {NUMBERS}"
+                )
             text = _member(archive, TEXT, LARGEST_TEXT)
             numbers = _member(archive, NUMBERS, LARGEST_NUMBERS)
         return _json(text), _arrays(numbers)
     except OSError as error:
         raise StoreError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError, zipfile.zlib.error) as error:
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError, zlib.error) as error:
         raise StoreError(f"{str(path)!r} is not a saved fit, or it is damaged: {error}") from error
 
 
@@ -129,5 +136,7 @@ def _array(content: bytes, name: str) -> NDArray[Any]:
     shape, fortran, dtype = npy.read_array_header_1_0(stream)
     data = content[stream.tell() :]
     if dtype.str not in _ALLOWED_DTYPES or len(data) != math.prod(shape) * dtype.itemsize:
-        raise StoreError(f"array {name!r} has type {dtype} and shape {shape}, which its {len(data)} bytes do not bear out")
+        raise StoreError(
+            f"array {name!r} has type {dtype} and shape {shape}, which its {len(data)} bytes do not bear out"
+        )
     return np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C").copy()

@@ -23,7 +23,7 @@ def section_head(block: str) -> str:
 
 def tied_to(parameters: pd.DataFrame, name: str) -> str:
     """The parameter that a tied one equals; empty for any other parameter, the first of its group included."""
-    if parameters.at[name, "status"] != "tied":
+    if parameters.loc[name, "status"] != "tied":
         return ""
-    first = str(parameters.at[name, "note"]).removeprefix("=").strip()
+    first = str(parameters.loc[name, "note"]).removeprefix("=").strip()
     return "" if first == name else first

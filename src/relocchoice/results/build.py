@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.universe import with_alternatives
 from relocchoice.engine.bind import bind, degenerate_lambdas
 from relocchoice.engine.loglik import constants_loglik, null_loglik
 from relocchoice.engine.problem import Problem
@@ -21,12 +22,12 @@ from relocchoice.engine.search import Found, SearchOptions, reference_informatio
 from relocchoice.errors import DataError, OptionError, SpecificationError
 from relocchoice.inference.cells import VANISHED, vanished_cells
 from relocchoice.inference.consistency import lambda_verdict
-from relocchoice.inference.covariance import Clusters, Covariance, Moments, check_kind, covariance
+from relocchoice.inference.covariance import Clusters, Moments, check_kind, covariance
 from relocchoice.inference.identification import Identification, check_collinear, flat_directions, touched
+from relocchoice.inference.recession import recession_signs
 from relocchoice.optimize.newton import Step
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.parameters import parameter_frame
-from relocchoice.spec.encoding import Encoding
 from relocchoice.spec.model import ModelSpec
 
 Floats = NDArray[np.float64]
@@ -60,23 +61,23 @@ def estimate(
     _check_estimable(data)
     check_kind(cov_type, data.weight_kind)
     encoding = spec.specification.learn(data, spec.base)
-    problem = bind(spec, encoding, data)
+    columns = encoding.columns(data)
+    problem = bind(spec, columns, data)
     codes = _codes(data, groups) if cov_type == "cluster" else None
     first = None if start is None else _user_start(problem, start)
-    if problem.space.matrix.shape[1]:
-        information = reference_information(problem)
-        check_collinear(information, problem.jacobian, problem.space.names, problem.n_coef)
-    found = search(problem, first, options or SearchOptions(), on_step)
+    reference = reference_information(problem)
+    check_collinear(reference, problem.jacobian, problem.space.names, problem.n_coef)
+    found = search(problem, reference, first, options or SearchOptions(), on_step)
     bound = Bound(data, problem)
     moments = _moments(bound, found)
     clusters = None if codes is None else _clusters(bound, moments, codes)
     probabilities = _probabilities_if_needed(spec, bound, moments)
-    identification = _identification(spec, encoding, bound, found, moments, probabilities)
+    identification = _identification(spec, bound, found, moments, probabilities)
     converged = found.maximum.status == "maximum" and identification.ok
     return ChoiceResults(
         spec=spec,
         encoding=encoding,
-        parameters=parameter_frame(spec, encoding.columns(data), bound.problem, found, moments, identification),
+        parameters=parameter_frame(spec, columns, problem, found, moments, identification),
         covariance=covariance(moments, cov_type, clusters=clusters, small_sample=small_sample),
         llf=found.maximum.evaluation.value,
         llnull=null_loglik(data),
@@ -127,8 +128,8 @@ def predict(results: ChoiceResults, data: ChoiceData | None = None) -> pd.DataFr
         bound = _bound(results, None)
         data, problem = bound.data, bound.problem
     else:
-        data = data.with_alternatives(results.encoding.alternatives)
-        problem = bind(results.spec, results.encoding, data)
+        data = with_alternatives(data, results.encoding.alternatives)
+        problem = bind(results.spec, results.encoding.columns(data), data)
     theta = problem.internal_from_user(results.moments.theta)
     probabilities = problem.probabilities(theta, data.n_alternatives)
     return pd.DataFrame(probabilities, index=data.cases, columns=data.alternatives)
@@ -136,7 +137,9 @@ def predict(results: ChoiceResults, data: ChoiceData | None = None) -> pd.DataFr
 
 def _check_estimable(data: ChoiceData) -> None:
     if not isinstance(data, ChoiceData):
-        raise DataError(f"fit needs a ChoiceData, not {type(data).__name__}; make one with rc.ChoiceData.from_long(frame, ...)")
+        raise DataError(
+            f"fit needs a ChoiceData, not {type(data).__name__}; make one with rc.ChoiceData.from_long(frame, ...)"
+        )
     if data.chosen is None:
         raise DataError("these data hold no choices; give chosen= when making them")
     if data.n_cases == 0:
@@ -191,11 +194,15 @@ def _codes(data: ChoiceData, groups: ArrayLike | str | None) -> NDArray[np.intp]
     """(n,) group of each case: a column's name, a Series by case label, an array in case order, or the data's units."""
     if groups is None:
         if data.unit is None:
-            raise OptionError("cov_type='cluster' needs groups= (a column, or labels one a case), or data made with unit=")
+            raise OptionError(
+                "cov_type='cluster' needs groups= (a column, or labels one a case), or data made with unit="
+            )
         return data.unit
     if isinstance(groups, str):
         labels = data.case_frame([groups])[groups]
-    elif isinstance(groups, pd.Series) and len(groups) and groups.index.isin(data.cases).all() and groups.index.is_unique:
+    elif (
+        isinstance(groups, pd.Series) and len(groups) and groups.index.isin(data.cases).all() and groups.index.is_unique
+    ):
         labels = groups.reindex(data.cases)
     else:
         labels = pd.Series(np.asarray(groups))
@@ -209,7 +216,7 @@ def _codes(data: ChoiceData, groups: ArrayLike | str | None) -> NDArray[np.intp]
 
 def _bound(results: ChoiceResults, data: ChoiceData | None) -> Bound:
     if data is not None:
-        return Bound(data, bind(results.spec, results.encoding, data))
+        return Bound(data, bind(results.spec, results.encoding.columns(data), data))
     if results.problem is None:
         raise DataError("this fit was loaded from a file, which holds no data; pass data=")
     bound: Bound = results.problem
@@ -226,30 +233,48 @@ def _probabilities_if_needed(spec: ModelSpec, bound: Bound, moments: Moments) ->
 
 
 def _identification(
-    spec: ModelSpec, encoding: Encoding, bound: Bound, found: Found, moments: Moments, probabilities: Floats | None
+    spec: ModelSpec, bound: Bound, found: Found, moments: Moments, probabilities: Floats | None
 ) -> Identification:
     names = bound.problem.space.names
     n_coef = bound.problem.n_coef
     lambdas = _lambdas(spec, dict(zip(names, moments.theta, strict=True)))
     consistent = lambda_verdict(spec, lambdas, probabilities, bound.data.alternatives)
     if found.maximum.status not in ("maximum", "flat"):
-        return Identification(ok=False, verdict="not known, because the search did not end at a maximum", lambda_verdict=consistent)
+        return Identification(
+            ok=False, verdict="not known, because the search did not end at a maximum", lambda_verdict=consistent
+        )
     moved = touched(moments.flat, moments.jacobian, found.reference)
     if not moved.any():
         return Identification(ok=found.maximum.status == "maximum", lambda_verdict=consistent)
     assert probabilities is not None
-    words = " ".join((spec.formula_text, *names))
-    cells = vanished_cells(bound.data, probabilities, words)
-    diverged = bool(cells) and bool(moved[:n_coef].any())
-    infinite = tuple((names[k], int(np.sign(moments.theta[k]))) for k in np.flatnonzero(moved[:n_coef])) if diverged else ()
+    infinite = _infinite(bound, found, moments, probabilities, moved[:n_coef])
     told = {name for name, _ in infinite}
     flat = tuple(names[k] for k in np.flatnonzero(moved) if names[k] not in told)
+    cells = vanished_cells(bound.data, probabilities, " ".join((spec.formula_text, *names))) if infinite else ()
     parts = []
     if infinite:
-        parts.append(f"{len(infinite)} estimates run to infinity, because some cells are never chosen")
+        parts.append(f"{len(infinite)} of {len(names)} estimates run to infinity")
     if flat:
-        parts.append(f"the likelihood is flat in {', '.join(flat)}")
-    return Identification(False, flat, infinite, cells, "; ".join(parts), consistent)
+        parts.append(f"not identified: {', '.join(flat)}" if len(flat) <= 3 else f"{len(flat)} are not identified")
+    return Identification(False, flat, infinite, cells, ", ".join(parts), consistent)
+
+
+def _infinite(
+    bound: Bound, found: Found, moments: Moments, probabilities: Floats, moved: NDArray[np.bool_]
+) -> tuple[tuple[str, int], ...]:
+    """Coefficients that run to infinity, with the sign; those whose limit has no determined sign are left out."""
+    problem, data = bound.problem, bound.data
+    row = np.zeros(probabilities.shape, dtype=bool)
+    row[data.row_case(), data.row_alternative] = True
+    gone = row & (probabilities < VANISHED)
+    if not gone.any() or not moved.any():
+        return ()
+    directions = moments.flat.T
+    gains = np.stack([problem.utility_gains(d, data.n_alternatives)[gone] for d in directions], axis=1)
+    where = np.flatnonzero(moved)
+    scale = np.sqrt(np.diag(moments.jacobian @ np.linalg.inv(found.reference) @ moments.jacobian.T))[where]
+    signs = recession_signs(gains, moments.jacobian[where] @ moments.flat / scale[:, None])
+    return tuple((problem.space.names[k], int(sign)) for k, sign in zip(where, signs, strict=True) if sign)
 
 
 def _lambdas(spec: ModelSpec, theta: dict[str, float]) -> dict[str, float]:
@@ -265,13 +290,14 @@ def _lambdas(spec: ModelSpec, theta: dict[str, float]) -> dict[str, float]:
 def _message(found: Found, identification: Identification) -> str:
     maximum = found.maximum
     iterations = len(maximum.steps) - 1
+    away = f"{maximum.decrement:.1e} standard errors from the maximum"
     if maximum.status == "maximum" and identification.ok:
-        return f"maximum after {iterations} iterations, {maximum.decrement:.1e} standard errors away"
+        return f"maximum after {iterations} iterations, {away}"
     if maximum.status in ("maximum", "flat"):
-        return identification.verdict
+        return f"no finite maximum: {identification.verdict}"
     ends = {
-        "stalled": f"no step rises any more, {maximum.decrement:.1e} standard errors from where the curvature puts the maximum",
-        "iteration limit": f"stopped at the limit of {iterations} iterations, {maximum.decrement:.1e} standard errors away",
+        "stalled": f"no step rises any more, {away} as the curvature has it",
+        "iteration limit": f"stopped at the limit of {iterations} iterations, {away}",
     }
     return ends[maximum.status]
 

@@ -36,12 +36,12 @@ class ChoiceResults:
     spec : the model as a value: ``family`` (``"multinomial"`` or ``"nested"``), ``formula_text``, ``base``, ``nests``,
         ``normalisation``, ``lambdas``.
     encoding : how data become the columns of the utilities; applied again to predict.
-    parameters : index the p names; columns ``estimate``; ``status`` (``"free"``, ``"fixed"``, ``"tied"``, ``"at bound"``,
-        ``"infinite"``, ``"flat"``); ``block``, the section it is printed in; ``note`` (of a tied one: the parameter that it
-        equals).
+    parameters : index the p names; columns ``estimate``; ``status`` (``"free"``, ``"fixed"``, ``"tied"``,
+        ``"at bound"``, ``"infinite"``, ``"flat"``); ``block``, the section it is printed in; ``note`` (of a tied one:
+        the parameter that it equals).
     covariance : covariance of the estimates, (p, p) in the order of ``parameters``, and its kind in words.
-    llf, llnull, llconstants : log-likelihoods at the estimates, at equal shares over the alternatives available to a case,
-        and with constants only (NaN where it was not computed).
+    llf, llnull, llconstants : log-likelihoods at the estimates, at equal shares over the alternatives available to a
+        case, and with constants only (NaN where it was not computed).
     nobs : sum of the frequency weights, or number of cases.
     n_cases, n_alternatives : n and J.
     weight_kind : ``"frequency"``, ``"sampling"`` or None.
@@ -163,7 +163,7 @@ class ChoiceResults:
 
     @property
     def llr_null(self) -> str:
-        """What the likelihood-ratio test compares with: ``"constants only"`` where the model nests that, else ``"equal shares"``."""
+        """What :attr:`llr` compares with: ``"constants only"`` where the model nests that, else ``"equal shares"``."""
         return "constants only" if math.isfinite(self.llconstants) and self._free_constants() else "equal shares"
 
     @property
@@ -193,14 +193,15 @@ class ChoiceResults:
 
         Parameters
         ----------
-        hypotheses : text such as ``"lambda:a = lambda:b"`` or ``"x - 2*y = 1"``, several in a list, or an (r, p) matrix.
+        hypotheses : text such as ``"lambda:a = lambda:b"`` or ``"x - 2*y = 1"``, several in a list, or an (r, p)
+            matrix.
         values : right-hand side of a matrix; zero if None.
 
         Returns
         -------
         TestResult
-            A fixed parameter counts as known; where an infinite or unidentified one is involved, the test does not apply
-            and the result says so.
+            A fixed parameter counts as known; where an infinite or unidentified one is involved, the test does not
+            apply and the result says so.
 
         Raises
         ------
@@ -211,7 +212,7 @@ class ChoiceResults:
         return wald(restrictions, self.params, self._covariance_with_known())
 
     def _covariance_with_known(self) -> pd.DataFrame:
-        covariance = self.cov_params().to_numpy()
+        covariance = np.array(self.covariance.matrix, dtype=float)
         status = self.parameters["status"].to_numpy()
         for label, value in (("fixed", 0.0), ("infinite", np.nan), ("flat", np.nan)):
             covariance[status == label, :] = value

@@ -1,7 +1,7 @@
 """A frozen record as JSON and arrays, and back: plain data only, so that reading a file can run nothing.
 
-JSON values stand for themselves. What JSON lacks is an object with one key that starts with ``$``: ``$float`` (infinities and
-NaN), ``$tuple``, ``$map`` (keys that are not text), ``$array`` (key of a stored array), ``$frame`` (a pandas frame) and
+JSON values stand for themselves. What JSON lacks is an object with one key that starts with ``$``: ``$float`` (infinity
+or NaN), ``$tuple``, ``$map`` (keys that are not text), ``$array`` (key of a stored array), ``$frame`` (pandas) and
 ``$record`` (one of this package's frozen records, by name).
 """
 
@@ -89,6 +89,8 @@ class Encoder:
         return {"$array": key}
 
     def _frame(self, frame: pd.DataFrame, where: str) -> Any:
+        if not frame.columns.is_unique:
+            raise StoreError(f"{where} has two columns of one name; give every column its own")
         columns = []
         for place, name in enumerate(frame.columns):
             values = frame.iloc[:, place]
@@ -97,8 +99,12 @@ class Encoder:
                 if isinstance(values.dtype, np.dtype) and values.dtype.kind in _DTYPES
                 else [_text_or_none(item, f"{where}[{name!r}]") for item in values]
             )
-            columns.append([_text_or_none(name, f"a column name of {where}"), self.encode(stored, f"{where}[{name!r}]")])
-        return {"$frame": {"index": self._index(frame.index, where), "index_name": frame.index.name, "columns": columns}}
+            columns.append(
+                [_text_or_none(name, f"a column name of {where}"), self.encode(stored, f"{where}[{name!r}]")]
+            )
+        return {
+            "$frame": {"index": self._index(frame.index, where), "index_name": frame.index.name, "columns": columns}
+        }
 
     def _index(self, index: pd.Index, where: str) -> Any:
         if isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1:
@@ -109,7 +115,10 @@ class Encoder:
         name = type(value).__name__
         if not dataclasses.is_dataclass(value) or name not in RECORDS:
             raise StoreError(f"{where} is a {name}, which cannot be saved; plain values and {list(RECORDS)} can")
-        fields = {item.name: self.encode(getattr(value, item.name), f"{where}.{item.name}") for item in dataclasses.fields(value)}
+        fields = {
+            item.name: self.encode(getattr(value, item.name), f"{where}.{item.name}")
+            for item in dataclasses.fields(value)
+        }
         return {"$record": name, "fields": fields}
 
 
@@ -163,9 +172,8 @@ def _stored_frame(stored: dict[str, Any], arrays: Mapping[str, NDArray[Any]], de
     parts = _expected(stored["$frame"], dict)
     columns = {name: decode(column, arrays, depth) for name, column in _expected(parts["columns"], list)}
     index = parts["index"]
-    frame = pd.DataFrame(columns, index=pd.RangeIndex(index) if isinstance(index, int) else pd.Index(index, dtype=object))
-    if not isinstance(index, int):
-        frame.index = pd.Index(_expected(index, list))
+    labels = pd.RangeIndex(index) if isinstance(index, int) else pd.Index(_expected(index, list))
+    frame = pd.DataFrame(columns, index=labels)
     frame.index.name = parts["index_name"]
     return frame
 

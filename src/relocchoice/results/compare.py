@@ -35,8 +35,8 @@ class Comparison:
     Attributes
     ----------
     table : what is printed.
-    estimates : index (block, parameter), columns (model, quantity) with the quantities ``estimate``, ``bse``, ``tvalues``,
-        ``pvalues``, ``status``; NaN where a model has no such parameter; in full precision.
+    estimates : index (block, parameter), columns (model, quantity) with the quantities ``estimate``, ``bse``,
+        ``tvalues``, ``pvalues``, ``status``; NaN where a model has no such parameter; in full precision.
     statistics : index the names of the statistics at the foot of the table, one column a model; in full precision.
     """
 
@@ -101,8 +101,8 @@ def compare(
     Raises
     ------
     OptionError
-        Without fits, for something that is not a fit, names that do not match the fits or repeat, an unknown quantity in
-        ``show``, or fewer than one digit.
+        Without fits, for something that is not a fit, names that do not match the fits or repeat, an unknown quantity
+        in ``show``, or fewer than one digit.
     """
     heads = _checked_heads(fits, names)
     show = _checked_show(show)
@@ -156,7 +156,9 @@ def _checked_heads(fits: Sequence[Any], names: Sequence[str] | None) -> list[str
         raise OptionError("compare() needs at least one fit")
     for position, fit in enumerate(fits):
         if not isinstance(fit, ChoiceResults):
-            raise OptionError(f"argument {position + 1} of compare() is a {type(fit).__name__}, not the results of a fit")
+            raise OptionError(
+                f"argument {position + 1} of compare() is a {type(fit).__name__}, not the results of a fit"
+            )
     if names is None:
         return [f"({position + 1})" for position in range(len(fits))]
     heads = [names] if isinstance(names, str) else [str(name) for name in names]
@@ -193,7 +195,7 @@ def _union(lists: Sequence[Sequence[Key]]) -> list[Key]:
 
 
 def _merge(known: list[Any], new: Sequence[Any]) -> None:
-    """Insert what is new behind the item it follows, before the first common item, or at the end without any in common."""
+    """Insert what is new behind the item it follows, before the first common item, or at the end if none is common."""
     place = next((known.index(item) for item in new if item in known), len(known))
     for item in new:
         if item in known:
@@ -221,7 +223,7 @@ def _estimate_rows(
 def _estimate_cell(key: Key, column: _FitColumn, stars: bool, digits: int) -> str:
     if key not in column.keys:
         return ""
-    figures = column.figures.loc[key[1]]
+    figures: Any = column.figures.loc[key[1]]
     if figures["status"] == "flat":
         return "not identified"
     mark = _mark(figures["pvalues"]) if stars else ""
@@ -235,7 +237,7 @@ def _mark(probability: float) -> str:
 def _beneath(key: Key, column: _FitColumn, quantity: Shown, digits: int) -> str:
     if key not in column.keys:
         return ""
-    figures = column.figures.loc[key[1]]
+    figures: Any = column.figures.loc[key[1]]
     first = tied_to(column.parameters, key[1])
     if first:
         return f"(= {first})"
@@ -270,7 +272,7 @@ _FORMATS: Mapping[Shown, Callable[[pd.Series, int], str]] = {
 
 
 def _statistic_rows(fits: Sequence[ChoiceResults]) -> list[tuple[str, ...]]:
-    """The rows at the foot; a row that says nothing about any model (no normalisation in a multinomial logit) is left out."""
+    """The rows at the foot; one that says nothing about any model (normalisation of multinomial logits) is left out."""
     rows = [(name, *(shown(fit) for fit in fits)) for name, shown in _STATISTICS.items()]
     return [("Fit",), *(row for row in rows if any(row[1:]))]
 
@@ -313,7 +315,10 @@ def _warnings(fits: Sequence[ChoiceResults]) -> list[str]:
             "log-likelihoods, AIC and BIC do not compare",
         ),
         ({fit.weight_kind for fit in fits}, "the columns are weighted differently"),
-        ({fit.covariance.kind for fit in fits}, "the columns show different covariances: standard errors do not compare"),
+        (
+            {fit.covariance.kind for fit in fits},
+            "the columns show different covariances: standard errors do not compare",
+        ),
         (
             {words.base_label(fit) for fit in fits},
             "the base alternatives differ: constants and case-specific coefficients do not compare",
@@ -344,7 +349,7 @@ def _estimates(keys: Sequence[Key], columns: Sequence[_FitColumn], heads: Sequen
     quantities = ("estimate", "bse", "tvalues", "pvalues", "status")
     values = {
         (head, quantity): pd.Series(
-            [column.figures.at[key[1], quantity] if key in column.keys else None for key in keys],
+            [column.figures.loc[key[1], quantity] if key in column.keys else None for key in keys],
             index=index,
             dtype=object if quantity == "status" else float,
         )
@@ -357,7 +362,18 @@ def _estimates(keys: Sequence[Key], columns: Sequence[_FitColumn], heads: Sequen
 
 
 def _statistics(fits: Sequence[ChoiceResults], heads: Sequence[str]) -> pd.DataFrame:
-    quantities = ("n_cases", "nobs", "df_model", "llf", "llnull", "llconstants", "prsquared", "prsquared_adjusted", "aic", "bic")
+    quantities = (
+        "n_cases",
+        "nobs",
+        "df_model",
+        "llf",
+        "llnull",
+        "llconstants",
+        "prsquared",
+        "prsquared_adjusted",
+        "aic",
+        "bic",
+    )
     values = {
         head: [float(getattr(fit, quantity)) for quantity in quantities] for fit, head in zip(fits, heads, strict=True)
     }

@@ -23,7 +23,12 @@ BLOCKS = {
 
 
 def parameter_frame(
-    spec: ModelSpec, columns: UtilityColumns, problem: Problem, found: Found, moments: Moments, identification: Identification
+    spec: ModelSpec,
+    columns: UtilityColumns,
+    problem: Problem,
+    found: Found,
+    moments: Moments,
+    identification: Identification,
 ) -> pd.DataFrame:
     """(p rows) ``estimate``, ``status``, ``block`` and ``note``; index the parameter names in table order."""
     space = problem.space
@@ -36,11 +41,11 @@ def parameter_frame(
         if status[k] == "tied":
             notes[k] = f"= {space.free_names[int(space.matrix[k].argmax())]}"
     held = np.abs(moments.jacobian[:, found.maximum.active]).sum(axis=1) > 0
-    for k in np.flatnonzero(held):
+    for k in map(int, np.flatnonzero(held)):
         status[k], notes[k] = "at bound", f"held at its bound {estimate[k]:.6g}"
     for name, sign in identification.infinite:
-        k = space.names.index(name)
-        status[k], estimate[k] = "infinite", sign * np.inf
+        where = space.names.index(name)
+        status[where], estimate[where] = "infinite", sign * np.inf
     for name in identification.flat:
         status[space.names.index(name)] = "flat"
     blocks = [*_coefficient_blocks(columns), *([LAMBDA_BLOCK] * (len(space.names) - problem.n_coef))]

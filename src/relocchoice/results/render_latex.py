@@ -96,8 +96,8 @@ def _number(cell: str, fraction_width: int = 0) -> str:
     if number is None:
         return escaped(cell)
     printed = escaped(number.whole).replace("-", "$-$") + escaped(number.fraction)
-    missing = ".000000000000000000"[:fraction_width] if not number.fraction else "0" * (
-        fraction_width - len(number.fraction)
+    missing = (
+        ".000000000000000000"[:fraction_width] if not number.fraction else "0" * (fraction_width - len(number.fraction))
     )
     return printed + (rf"\phantom{{{missing}}}" if missing else "")
 

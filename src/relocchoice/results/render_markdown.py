@@ -36,8 +36,7 @@ def _header(table: Table) -> str:
 def _body(table: Table) -> str:
     empty = ("",) * (len(table.columns) - 1)
     rows = [
-        (f"**{escaped(row[0])}**", *empty) if is_section(row, table) else tuple(map(escaped, row))
-        for row in table.rows
+        (f"**{escaped(row[0])}**", *empty) if is_section(row, table) else tuple(map(escaped, row)) for row in table.rows
     ]
     return _pipes(tuple(map(escaped, table.columns)), rows, right=range(1, len(table.columns)))
 

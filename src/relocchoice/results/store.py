@@ -71,11 +71,11 @@ def load(path: str | PathLike[str]) -> ChoiceResults:
         raise StoreError(f"{str(path)!r} is of schema {text.get('schema')!r}; this version reads schema {SCHEMA}")
     try:
         results = _results(text["results"], arrays)
+        _check(results)
     except StoreError:
         raise
     except (RelocChoiceError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise StoreError(f"{str(path)!r} is damaged: {type(error).__name__}: {error}") from error
-    _check(results)
     return results
 
 
@@ -86,7 +86,9 @@ def _encoded(encoder: Encoder, name: str, value: Any) -> Any:
 def _results(stored: Mapping[str, Any], arrays: Arrays) -> ChoiceResults:
     known = {field.name for field in dataclasses.fields(ChoiceResults)} - set(_NOT_STORED)
     if set(stored) != known:
-        raise StoreError(f"the saved fit is damaged: missing {sorted(known - set(stored))}, unknown {sorted(set(stored) - known)}")
+        raise StoreError(
+            f"the saved fit is damaged: missing {sorted(known - set(stored))}, unknown {sorted(set(stored) - known)}"
+        )
     fields = {name: decode(value, arrays) for name, value in stored.items()}
     from relocchoice.spec.encoding import encoding_from_dict
     from relocchoice.spec.model import model_spec_from_dict
@@ -168,7 +170,21 @@ def _encoding_fits(results: ChoiceResults) -> bool:
 
 def _moments_fit(results: ChoiceResults) -> bool:
     moments = results.moments
-    return moments is None or (type(moments).__name__ == "Moments" and len(moments.finite) == len(results.parameters))
+    if moments is None:
+        return True
+    parameters, free = len(results.parameters), len(moments.free)
+    shapes = {
+        "theta": (parameters,),
+        "finite": (parameters,),
+        "free": (free,),
+        "moving": (free,),
+        "jacobian": (parameters, free),
+        "flat": (free, *moments.flat.shape[1:2]),
+        **dict.fromkeys(("hessian", "opg", "opg_squared"), (free, free)),
+    }
+    return type(moments).__name__ == "Moments" and all(
+        getattr(moments, name).shape == shape for name, shape in shapes.items()
+    )
 
 
 def _is_number(value: Any) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -61,7 +60,7 @@ class Summary:
 
 
 def summary_table(results: ChoiceResults, alpha: float = 0.05) -> Table:
-    """The estimates by section with standard errors, z, p-values and intervals; above them the fit, below what it rests on.
+    """The estimates by section with standard errors, z, p-values and intervals; above, the fit; below, its grounds.
 
     Parameters
     ----------
@@ -107,15 +106,16 @@ def _rows(results: ChoiceResults, intervals: pd.DataFrame) -> tuple[tuple[str, .
             "upper": intervals[1],
         }
     )
-    rows: list[tuple[str, ...]] = []
-    for block, names in groupby(results.parameters.index, key=lambda name: results.parameters.at[name, "block"]):
-        rows.append((section_head(block),))
-        rows += [_row(results.parameters, str(name), figures.loc[name]) for name in names]
-    return tuple(rows)
+    # by section, not by run: explicit utilities may return to a section
+    sections: dict[str, list[tuple[str, ...]]] = {}
+    for name, block in results.parameters["block"].items():
+        row = _row(results.parameters, str(name), figures.loc[str(name)])
+        sections.setdefault(str(block), []).append(row)
+    return tuple(row for block, rows in sections.items() for row in [(section_head(block),), *rows])
 
 
-def _row(parameters: pd.DataFrame, name: str, figures: pd.Series) -> tuple[str, ...]:
-    status = parameters.at[name, "status"]
+def _row(parameters: pd.DataFrame, name: str, figures: Any) -> tuple[str, ...]:
+    status = parameters.loc[name, "status"]
     estimate = numbers.significant(figures["estimate"], scale=figures["error"])
     first = tied_to(parameters, name)
     if status == "flat":

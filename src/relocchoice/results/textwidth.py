@@ -11,7 +11,8 @@ _WIDTHLESS = {"Mn", "Me"}
 def visible(label: str) -> str:
     """The label with control, bidirectional and line-breaking characters written as escapes, e.g. ``\\n``.
 
-    A label comes from the user's data; a raw newline or escape sequence in it would tear the table or drive the terminal.
+    A label comes from the user's data; a raw newline or escape sequence in it would tear the table or drive the
+    terminal.
     """
     if label.isprintable():
         return label
@@ -71,7 +72,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def cut(text: str, width: int) -> list[str]:
-    """Pieces of at most ``width`` columns whose concatenation is the text; cut behind a mark where one is late enough."""
+    """Pieces of at most ``width`` columns that make up the text; cut behind a mark where one is late enough."""
     pieces: list[str] = []
     rest = text
     while display_width(rest) > width:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from relocchoice.results.choice_results import ChoiceResults
 
 _NORMALISATIONS: Mapping[str, str] = {
-    "utility": "utility-maximising, P(j|m) ~ exp(V_j / lambda_m); in line with utility maximisation for 0 < lambda <= 1",
-    "none": "none, P(j|m) ~ exp(V_j); in line with utility maximisation only where the lambdas are equal",
+    "utility": "utility-maximising, P(j|m) ~ exp(V_j / lambda_m)",
+    "none": "none, P(j|m) ~ exp(V_j)",
     "bottom": "utilities on the scale of one lowest nest, P(j|m) ~ exp(V_j) in that nest",
 }
 
@@ -46,6 +46,11 @@ def convergence(results: ChoiceResults) -> str:
     """A warning where the estimates are not a maximum."""
     if results.converged:
         return ""
+    if results.identification.infinite or results.identification.flat:
+        return (
+            f"NO FINITE MAXIMUM: {results.identification.verdict}. The log-likelihood and the finite estimates are those of "
+            "the limit; probabilities of the cells named below go to zero."
+        )
     return f"NOT CONVERGED ({results.status_message}): neither estimates nor standard errors should be used."
 
 

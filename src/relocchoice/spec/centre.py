@@ -2,8 +2,8 @@
 
 A case-specific variable far from zero (a year, log assets in yuan) makes its coefficients nearly collinear with the
 constants, and the Hessian loses digits. Where every alternative but one has a constant of its own, the model in centred
-columns is the same model: V_j = c_j + b_j x = (c_j + b_j m) + b_j (x - m), up to a shift of the case's utilities. The chunks
-hold the centred columns; ``to_user`` maps their coefficients back.
+columns is the same model: V_j = c_j + b_j x = (c_j + b_j m) + b_j (x - m), up to a shift of the case's utilities. The
+chunks hold the centred columns; ``to_user`` maps their coefficients back.
 """
 
 from __future__ import annotations
@@ -45,15 +45,26 @@ class Centring:
 def centring(data: ChoiceData, columns: UtilityColumns, movable: NDArray[np.bool_]) -> Centring:
     """Centre every alternative-specific column whose coefficients, and the constants, are free of constraints."""
     n_coef = len(columns.names)
-    constants = next((c.coef for c in columns.columns if _full_constants(c, data.n_alternatives, movable)), None)
+    constants = _absorbing_constants(data, columns, movable)
     means, shear = [], np.zeros((n_coef, n_coef))
     for column in columns.columns:
         mean = np.zeros(data.n_alternatives)
         if constants is not None and _is_movable(column, movable):
             mean = _means(data, column)
-            _absorb(shear, np.asarray(constants), np.asarray(column.coef), mean)
+            _absorb(shear, constants, np.asarray(column.coef), mean)
         means.append(mean)
     return Centring(tuple(means), np.eye(n_coef) - shear, np.eye(n_coef) + shear)
+
+
+def _absorbing_constants(data: ChoiceData, columns: UtilityColumns, movable: NDArray[np.bool_]) -> Ints | None:
+    """(J,) coefficients of a full set of constants that stand in no other column, None without one."""
+    for column in columns.columns:
+        if _full_constants(column, data.n_alternatives, movable):
+            constants = np.asarray(column.coef)
+            others = [np.atleast_1d(np.asarray(other.coef)) for other in columns.columns if other is not column]
+            if not others or not np.isin(constants[constants >= 0], np.concatenate(others)).any():
+                return constants
+    return None
 
 
 def _full_constants(column: Column, n_alternatives: int, movable: NDArray[np.bool_]) -> bool:

@@ -18,10 +18,11 @@ class Column:
     Attributes
     ----------
     label : the term as the user wrote it, e.g. ``"log(land_price)"``.
-    level : ``"constant"`` (a column of ones), ``"case"`` (one value a case) or ``"row"`` (one value a case and alternative).
+    level : ``"constant"`` (a column of ones), ``"case"`` (one value a case) or ``"row"`` (one value a case and
+        alternative).
     values : None for a constant; (n,) for ``"case"``; (R,) for ``"row"``, in the row order of the :class:`ChoiceData`.
-    coef : an int when every alternative shares one coefficient (a *generic* column), otherwise a (J,) int array: the index
-        of the coefficient each alternative of the data takes, -1 where the column does not enter its utility.
+    coef : an int when every alternative shares one coefficient (a *generic* column), otherwise a (J,) int array: the
+        index of the coefficient each alternative of the data takes, -1 where the column does not enter its utility.
     """
 
     label: str

@@ -176,9 +176,11 @@ def build_design(
     Parameters
     ----------
     order, group : (J,) slot order and slot groups of the family.
-    shift_invariant : whether adding a constant to a case's utilities changes nothing; then columns are differenced and centred.
+    shift_invariant : whether adding a constant to a case's utilities changes nothing; then columns are differenced and
+        centred.
     movable : (K,) which coefficients are free of constraints; centring touches no others. None: all are.
     """
+    columns = _merged(columns)
     labelled = any(not isinstance(column.coef, (int, np.integer)) for column in columns.columns)
     everywhere = labelled or data.n_rows == data.n_cases * data.n_alternatives
     movable = np.ones(len(columns.names), dtype=bool) if movable is None else movable
@@ -190,6 +192,24 @@ def build_design(
         for placement in placements(data, order, group, labelled, width)
     )
     return Design(columns.names, chunks, data.n_cases, moved)
+
+
+def _merged(columns: UtilityColumns) -> UtilityColumns:
+    """Row columns that all alternatives multiply by the same coefficient, as one column: b x + b z = b (x + z)."""
+    first: dict[int, int] = {}
+    out: list[Column] = []
+    for column in columns.columns:
+        if column.level != "row" or not isinstance(column.coef, (int, np.integer)):
+            out.append(column)
+            continue
+        at = first.setdefault(int(column.coef), len(out))
+        if at == len(out):
+            out.append(column)
+            continue
+        assert column.values is not None
+        assert out[at].values is not None
+        out[at] = Column(f"{out[at].label} + {column.label}", "row", out[at].values + column.values, column.coef)
+    return UtilityColumns(columns.names, tuple(out), columns.offset)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

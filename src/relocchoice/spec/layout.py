@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,14 +51,16 @@ class Placement:
         return self.alternative[np.arange(len(self.alternative)), self.available.argmax(axis=1)]
 
     def part(self, start: int, stop: int) -> Placement:
-        """The cases start:stop of this placement."""
-        return Placement(
-            self.cases[start:stop],
-            self.alternative if self.alternative.ndim == 1 else self.alternative[:, start:stop],
-            self.rows[:, start:stop],
-            None if self.available is None else self.available[:, start:stop],
-            self.chosen[start:stop],
-        )
+        """The cases start:stop of this placement, in the slots that they use."""
+        cases, rows, chosen = self.cases[start:stop], self.rows[:, start:stop], self.chosen[start:stop]
+        alternative = self.alternative if self.alternative.ndim == 1 else self.alternative[:, start:stop]
+        if self.available is None:
+            return Placement(cases, alternative, rows, None, chosen)
+        available = self.available[:, start:stop]
+        used = available.any(axis=1)
+        left = available[used]
+        slot = np.cumsum(used) - 1
+        return Placement(cases, alternative[used], rows[used], None if left.all() else left, slot[chosen])
 
 
 SMALLEST_GROUP = 64
@@ -83,7 +86,7 @@ def placements(data: ChoiceData, order: Ints, group: Ints, labelled: bool, width
         n = len(placement.cases)
         pieces = max(1, -(-n // step))
         bounds = np.linspace(0, n, pieces + 1).astype(np.intp)
-        for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        for start, stop in pairwise(bounds):
             yield placement.part(int(start), int(stop))
 
 

@@ -29,8 +29,8 @@ class ModelSpec:
     base : alternative without constant and case-specific coefficients (None: the first).
     constraints : fixed, equal and bounded parameters.
     nests : the tree of a nested model, else None.
-    normalisation : ``"utility"`` P(j|m) ~ exp(V_j / lambda_m), ``"none"`` P(j|m) ~ exp(V_j), ``"bottom"``: as ``"utility"`` with
-        coefficients in units of the first lowest nest.
+    normalisation : ``"utility"`` P(j|m) ~ exp(V_j / lambda_m), ``"none"`` P(j|m) ~ exp(V_j), ``"bottom"``: as
+        ``"utility"`` with coefficients in units of the first lowest nest.
     lambdas : ``"free"``, one for each nest, or ``"common"``, a single one named ``lambda``.
     """
 
