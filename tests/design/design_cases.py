@@ -40,7 +40,7 @@ def _many_sets(n: int, rng: np.random.Generator) -> rc.ChoiceData:
 
 
 def _sampled(n: int, rng: np.random.Generator) -> rc.ChoiceData:
-    return _long([np.sort(rng.choice(20, size=rng.integers(2, 6), replace=False)) for _ in range(n)], rng)
+    return _long([np.sort(rng.choice(16, size=rng.integers(2, 6), replace=False)) for _ in range(n)], rng)
 
 
 LAYOUTS = {"whole": _whole, "few sets": _few_sets, "many sets": _many_sets, "sampled": _sampled}
@@ -88,7 +88,7 @@ def all_columns(data: rc.ChoiceData, rng: np.random.Generator, labelled: bool) -
     return UtilityColumns(tuple(f"b{k}" for k in range(2 + 3 * J)), tuple(columns), rng.normal(size=R))
 
 
-def lay(layout: str, seed: int, *, labelled: bool, shift_invariant: bool, grouped: bool = False, n: int = 90) -> Laid:
+def lay(layout: str, seed: int, *, labelled: bool, shift_invariant: bool, grouped: bool = False, n: int = 72) -> Laid:
     """A design over data of one layout; ``grouped`` puts the alternatives into three groups, in another order."""
     rng = np.random.default_rng(seed)
     data = LAYOUTS[layout](n, rng)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.engine.problem import Problem, place_families
+from relocchoice.errors import Finding, SpecificationError
 from relocchoice.kernels.protocol import Family
 from relocchoice.kernels.registry import family_for
 from relocchoice.spec.columns import UtilityColumns
@@ -55,8 +56,26 @@ def parameter_space(spec: ModelSpec, coef_names: tuple[str, ...], shapes: ShapeM
     """Coefficients, then shape parameters, under the model's constraints and the degenerate lambdas' own."""
     own = {name: 1.0 for name in degenerate_lambdas(spec) if name in shapes.names}
     asked = spec.constraints
+    _check_shapes(asked, shapes)
     fixed = {**own, **asked.fixed}
     return param_space((*coef_names, *shapes.names), Constraints(fixed, asked.equal, asked.bounds))
+
+
+def _check_shapes(asked: Constraints, shapes: ShapeMap) -> None:
+    """Dissimilarity parameters are positive."""
+    wrong = [(f"{name} is fixed at {value:g}", name) for name, value in asked.fixed.items() if value <= 0]
+    wrong += [
+        (f"{name} is bounded by {top:g}", name)
+        for name, (_, top) in asked.bounds.items()
+        if top is not None and top <= 0
+    ]
+    findings = [
+        Finding("lambda_not_positive", f"{message}; a lambda must be positive", column=name)
+        for message, name in wrong
+        if name in shapes.names
+    ]
+    if findings:
+        raise SpecificationError(findings)
 
 
 def bind(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> Problem:

@@ -197,7 +197,8 @@ class _Sums:
 
 
 def _sums(part: Contributions, weights: Floats, p: int) -> _Sums:
-    value = float(weights @ part.loglik)
+    # A case of weight zero outside the domain would make 0 * -inf.
+    value = float(weights @ part.loglik) if np.isfinite(part.loglik).all() else -np.inf
     if part.scores is None or part.hessian is None:
         return _Sums(value, np.zeros(p), np.zeros((p, p)), np.zeros((p, p)), np.zeros((p, p)))
     weighted = part.scores * weights

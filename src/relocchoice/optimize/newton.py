@@ -130,6 +130,8 @@ def maximise(
                 direction, status = _leave_saddle(direction), None
         if status is None and iteration < max_iterations:
             x_new, trial, length = _line_search(objective, x, now, direction, lower, upper)
+            if trial is None and direction.least < -SADDLE:
+                x_new, trial, length = _line_search(objective, x, now, _leave_saddle(direction), lower, upper)
             if trial is None:
                 status = _verdict(now, direction, active, reference) if direction.decrement < 1e-5 else "stalled"
         else:

@@ -74,6 +74,8 @@ def estimate(
     probabilities = _probabilities_if_needed(spec, bound, moments)
     identification = _identification(spec, bound, found, moments, probabilities)
     converged = found.maximum.status == "maximum" and identification.ok
+    if found.maximum.status not in ("maximum", "flat"):
+        cov_type = "none"
     return ChoiceResults(
         spec=spec,
         encoding=encoding,
@@ -158,6 +160,8 @@ def _user_start(problem: Problem, start: Mapping[str, float]) -> Floats:
     for name, value in start.items():
         if not np.isfinite(value):
             raise OptionError.of(f"start[{name!r}]", value, "a finite number")
+        if names.index(name) >= problem.n_coef and value <= 0:
+            raise OptionError.of(f"start[{name!r}]", value, "a positive number, as it is a dissimilarity parameter")
         theta[names.index(name)] = value
     return theta
 

@@ -1,9 +1,10 @@
-"""Centring: alternative-specific constants absorb the means of the other alternative-specific columns.
+"""Centring and scaling: the chunks hold columns of middling size, ``to_user`` maps their coefficients back.
 
+Scaling divides a column by the power of two next to its range, which is exact; without it columns of 1e200 overflow in the
+Hessian. Centring lets alternative-specific constants absorb the means of the other alternative-specific columns.
 A case-specific variable far from zero (a year, log assets in yuan) makes its coefficients nearly collinear with the
 constants, and the Hessian loses digits. Where every alternative but one has a constant of its own, the model in centred
-columns is the same model: V_j = c_j + b_j x = (c_j + b_j m) + b_j (x - m), up to a shift of the case's utilities. The
-chunks hold the centred columns; ``to_user`` maps their coefficients back.
+columns is the same model: V_j = c_j + b_j x = (c_j + b_j m) + b_j (x - m), up to a shift of the case's utilities.
 """
 
 from __future__ import annotations
@@ -22,30 +23,31 @@ Ints = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Centring:
-    """How the coefficients of the centred columns map to the user's.
+    """How the coefficients of the chunks' columns map to the user's.
 
     Attributes
     ----------
     means : for each column the (J,) means by alternative that were taken off (all zero where nothing was).
-    to_user, from_user : (K, K) matrices, inverse to each other; the identity where nothing was centred.
+    scales : for each column the power of two it was divided by.
+    to_user, from_user : (K, K) matrices, inverse to each other; the identity where nothing was done.
     """
 
     means: tuple[Floats, ...]
+    scales: tuple[float, ...]
     to_user: Floats
     from_user: Floats
 
-    @classmethod
-    def none(cls, columns: UtilityColumns) -> Centring:
-        """Nothing is centred."""
-        width = max((len(c.coef) for c in columns.columns if isinstance(c.coef, np.ndarray)), default=1)
-        eye = np.eye(len(columns.names))
-        return cls(tuple(np.zeros(width) for _ in columns.columns), eye, eye)
 
+def centring(data: ChoiceData, columns: UtilityColumns, movable: NDArray[np.bool_], shift_invariant: bool) -> Centring:
+    """Centre and scale the columns whose coefficients, and the constants, are free of constraints.
 
-def centring(data: ChoiceData, columns: UtilityColumns, movable: NDArray[np.bool_]) -> Centring:
-    """Centre every alternative-specific column whose coefficients, and the constants, are free of constraints."""
+    Parameters
+    ----------
+    movable : (K,) coefficients free of constraints.
+    shift_invariant : whether a constant added to a case's utilities changes nothing; without it nothing is centred.
+    """
     n_coef = len(columns.names)
-    constants = _absorbing_constants(data, columns, movable)
+    constants = _absorbing_constants(data, columns, movable) if shift_invariant else None
     means, shear = [], np.zeros((n_coef, n_coef))
     for column in columns.columns:
         mean = np.zeros(data.n_alternatives)
@@ -53,7 +55,36 @@ def centring(data: ChoiceData, columns: UtilityColumns, movable: NDArray[np.bool
             mean = _means(data, column)
             _absorb(shear, constants, np.asarray(column.coef), mean)
         means.append(mean)
-    return Centring(tuple(means), np.eye(n_coef) - shear, np.eye(n_coef) + shear)
+    by_column, by_coef = _scales(columns, movable)
+    to_user = (np.eye(n_coef) - shear) / by_coef
+    return Centring(tuple(means), by_column, to_user, by_coef[:, None] * (np.eye(n_coef) + shear))
+
+
+def _scales(columns: UtilityColumns, movable: NDArray[np.bool_]) -> tuple[tuple[float, ...], Floats]:
+    """A power of two for each column and each coefficient; columns that share coefficients, directly or not, share it."""
+    group = np.arange(len(columns.names))
+    coefs = [np.unique(np.atleast_1d(np.asarray(column.coef))) for column in columns.columns]
+    coefs = [coef[coef >= 0] for coef in coefs]
+    for coef in coefs:
+        group[np.isin(group, group[coef])] = group[coef].min(initial=len(group))
+    size = np.zeros(len(group))
+    for column, coef in zip(columns.columns, coefs, strict=True):
+        size[group[coef]] = np.maximum(size[group[coef]], _size(column))
+    held = [column.level == "constant" for column in columns.columns]
+    for coef, fixed in zip(coefs, held, strict=True):
+        if fixed or not movable[coef].all():
+            size[group[coef]] = np.inf
+    by_coef = np.where(np.isfinite(size) & (size > 0), size, 1.0)[group]
+    return tuple(float(by_coef[coef[0]]) if len(coef) else 1.0 for coef in coefs), by_coef
+
+
+def _size(column: Column) -> float:
+    """The power of two at or below half the range of a column (of its largest value when that is constant)."""
+    if column.values is None:
+        return 1.0
+    low, high = float(column.values.min()), float(column.values.max())
+    size = max(high / 2 - low / 2, 0.0) or max(abs(low), abs(high))
+    return float(2.0 ** np.floor(np.log2(size))) if size > 0 else 1.0
 
 
 def _absorbing_constants(data: ChoiceData, columns: UtilityColumns, movable: NDArray[np.bool_]) -> Ints | None:

@@ -184,7 +184,7 @@ def build_design(
     labelled = any(not isinstance(column.coef, (int, np.integer)) for column in columns.columns)
     everywhere = labelled or data.n_rows == data.n_cases * data.n_alternatives
     movable = np.ones(len(columns.names), dtype=bool) if movable is None else movable
-    moved = centring(data, columns, movable) if shift_invariant else Centring.none(columns)
+    moved = centring(data, columns, movable, shift_invariant)
     sorted_columns = _sort_columns(data, columns, everywhere, shift_invariant)
     width = max(1, CHUNK_VALUES // max(4, len(sorted_columns.generic)))
     chunks = tuple(
@@ -263,13 +263,14 @@ def _chunk(columns: UtilityColumns, kinds: _Sorted, moved: Centring, placement: 
         np.take(values, rows, out=generic[k])
         if difference:
             generic[k] -= generic[k, placement.chosen, lanes]
+        generic[k] /= moved.scales[position]
     slot_alternative = placement.slot_alternative
     return Chunk(
         placement=placement,
         n_coef=len(columns.names),
         generic=generic,
         generic_coef=_shared_coef(columns, kinds.generic),
-        zone=np.ascontiguousarray(kinds.zone_values[:, slot_alternative]),
+        zone=_zone(kinds, moved, slot_alternative),
         zone_coef=_shared_coef(columns, kinds.zone),
         pool=_pool(columns, kinds.pool, moved, placement),
         pool_coef=_slot_coef(columns, kinds.pool, slot_alternative),
@@ -278,6 +279,11 @@ def _chunk(columns: UtilityColumns, kinds: _Sorted, moved: Centring, placement: 
         offset=None if columns.offset is None else columns.offset[rows],
         differenced=difference,
     )
+
+
+def _zone(kinds: _Sorted, moved: Centring, slot_alternative: Ints) -> Floats:
+    scales = np.array([moved.scales[position] for position in kinds.zone])
+    return np.ascontiguousarray(kinds.zone_values[:, slot_alternative]) / scales[:, None]
 
 
 def _shared_coef(columns: UtilityColumns, positions: list[int]) -> Ints:
@@ -297,7 +303,7 @@ def _pool(columns: UtilityColumns, positions: list[int], moved: Centring, placem
     for k, position in enumerate(positions):
         values = columns.columns[position].values
         if values is not None:
-            out[k] = values[placement.cases] - moved.means[position][0]
+            out[k] = (values[placement.cases] - moved.means[position][0]) / moved.scales[position]
     return out
 
 
@@ -308,5 +314,5 @@ def _own(
     for k, position in enumerate(positions):
         values = columns.columns[position].values
         assert values is not None
-        out[k] = values[placement.rows] - moved.means[position][alternative][:, None]
+        out[k] = (values[placement.rows] - moved.means[position][alternative][:, None]) / moved.scales[position]
     return out

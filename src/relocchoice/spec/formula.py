@@ -28,7 +28,16 @@ from relocchoice.spec.evaluate import (
     source_columns,
     unknown_columns,
 )
-from relocchoice.spec.labels import Label, close_labels, find_label, label_from_json, label_to_json, listed, plain
+from relocchoice.spec.labels import (
+    Label,
+    close_labels,
+    find_label,
+    find_labels,
+    label_from_json,
+    label_to_json,
+    listed,
+    plain,
+)
 from relocchoice.spec.offset import apply_offset, learn_offset, parse_single
 from relocchoice.spec.parts import parse_part, split_formula
 
@@ -203,7 +212,7 @@ class FormulaEncoding:
 
     def _positions(self, data: ChoiceData) -> list[int | None]:
         """Position among the encoding's alternatives of each alternative of the data."""
-        positions = [find_label(label, self.alternatives) for label in data.alternatives]
+        positions = find_labels(data.alternatives, self.alternatives)
         strange = [label for label, found in zip(data.alternatives, positions, strict=True) if found is None]
         specific = self.parts[1].constant or self.parts[1].labels or self.parts[2].labels
         if strange and specific:

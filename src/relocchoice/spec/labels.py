@@ -21,11 +21,6 @@ def plain(label: Label) -> Label:
     return label.item() if isinstance(label, np.generic) else label
 
 
-def same_label(first: Label, second: Label) -> bool:
-    """Whether two labels are one: equal, and not merely equal as 1, 1.0 and True are."""
-    return isinstance(first, bool | np.bool_) == isinstance(second, bool | np.bool_) and bool(first == second)
-
-
 def find_label(label: Label, labels: Sequence[Label]) -> int | None:
     """Position of a label, or None: the same value first, else the one whose text is the label's text.
 
@@ -34,14 +29,22 @@ def find_label(label: Label, labels: Sequence[Label]) -> int | None:
     label : what the user wrote.
     labels : (J,) the labels that exist.
     """
-    for position, candidate in enumerate(labels):
-        if same_label(label, candidate):
-            return position
-    text = str(label)
-    for position, candidate in enumerate(labels):
-        if text == str(candidate):
-            return position
-    return None
+    return find_labels([label], labels)[0]
+
+
+def find_labels(wanted: Iterable[Label], labels: Iterable[Label]) -> list[int | None]:
+    """:func:`find_label` for many labels in one pass."""
+    values: dict[Any, int] = {}
+    texts: dict[str, int] = {}
+    for position, label in enumerate(labels):
+        values.setdefault(_key(label), position)
+        texts.setdefault(str(label), position)
+    return [values.get(_key(label), texts.get(str(label))) for label in wanted]
+
+
+def _key(label: Label) -> Any:
+    """Equal for equal labels; True is not 1, though Python says so."""
+    return (isinstance(label, bool | np.bool_), label)
 
 
 def close_labels(label: Label, labels: Iterable[Label], at_most: int = 3) -> list[str]:

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from relocchoice.errors import Finding, SpecificationError
 from relocchoice.spec.labels import (
     Label,
-    find_label,
+    find_labels,
     hint,
     label_from_json,
     label_to_json,
     listed,
     plain,
-    same_label,
 )
 
 ROOT = -1
@@ -131,10 +130,10 @@ class NestTree:
         labels = [plain(label) for label in alternatives]
         findings: list[Finding] = []
         named: dict[int, Label] = {}
-        for leaf in self.leaves:
-            position = find_label(leaf, labels)
+        for leaf, position in zip(self.leaves, find_labels(self.leaves, labels), strict=True):
             if position is None:
-                free = [label for label in labels if find_label(label, self.leaves) is None]
+                placed = find_labels(labels, self.leaves)
+                free = [label for label, found in zip(labels, placed, strict=True) if found is None]
                 message = f"{leaf!r} of the nests is not an alternative of the data; {hint(leaf, free or labels)}"
                 findings.append(_problem("unknown_alternative", message, leaf))
             elif position in named:
@@ -158,7 +157,7 @@ class NestTree:
         SpecificationError : see :meth:`check`.
         """
         leaves = self.check(alternatives).leaves
-        order = [find_label(plain(label), leaves) for label in alternatives]
+        order = find_labels(map(plain, alternatives), leaves)
         return self.leaf_parent[np.array(order, dtype=np.intp)]
 
     @property
@@ -355,9 +354,10 @@ def _structure_problems(
         if position not in filled:
             message = f"nest {name!r} is empty; put alternatives in it or leave it out"
             findings.append(_problem("empty_nest", message, name))
+    first = find_labels(leaves, leaves)
     for position, label in enumerate(leaves):
-        if any(same_label(label, other) for other in leaves[:position]):
-            places = [_place(nodes, leaf_parent[i]) for i, other in enumerate(leaves) if same_label(label, other)]
+        if first[position] != position:
+            places = [_place(nodes, leaf_parent[i]) for i, at in enumerate(first) if at == first[position]]
             message = f"alternative {label!r} stands in {' and in '.join(places)}; keep one"
             findings.append(_problem("repeated_alternative", message, label))
     return findings

@@ -13,7 +13,7 @@ from relocchoice.data.choice_data import ChoiceData
 from relocchoice.errors import DataError, Finding, SpecificationError
 from relocchoice.spec.columns import Column, UtilityColumns
 from relocchoice.spec.evaluate import TermsEncoding, apply_terms, source_columns, unknown_columns
-from relocchoice.spec.labels import Label, find_label, hint, label_from_json, label_to_json, listed, plain
+from relocchoice.spec.labels import Label, find_label, find_labels, hint, label_from_json, label_to_json, listed, plain
 from relocchoice.spec.offset import apply_offset, learn_offset, learn_single, parse_single
 
 Terms: TypeAlias = Mapping[str, "str | int"]
@@ -188,7 +188,7 @@ class UtilityEncoding:
         )
 
     def _positions(self, data: ChoiceData) -> list[int | None]:
-        positions = [find_label(label, self.alternatives) for label in data.alternatives]
+        positions = find_labels(data.alternatives, self.alternatives)
         strange = [label for label, found in zip(data.alternatives, positions, strict=True) if found is None]
         if strange and self.spec.utilities:
             raise DataError(

@@ -1,0 +1,110 @@
+"""The main job: every table of the survey, the models estimated from them, and the published coefficient tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+
+from relocchoice.errors import OptionError
+from relocchoice.relocation.reproduce_destination import destination
+from relocchoice.relocation.reproduce_form import form
+from relocchoice.relocation.reproduce_published import published
+from relocchoice.relocation.reproduce_record import Folder, Reproduction
+from relocchoice.relocation.reproduce_seeds import seed
+from relocchoice.relocation.reproduce_size import size
+from relocchoice.relocation.sources import SEED_TABLES
+
+__all__ = ["REPRODUCTIONS", "Entry", "Reproduction", "check_published_folder", "reproduce", "reproduction_names"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that can be reproduced.
+
+    Attributes
+    ----------
+    title : one line.
+    run : from the folder of data that are not shipped (None: wherever ``sources.published_frame`` looks) to the result.
+    """
+
+    title: str
+    run: Callable[[Folder], Reproduction]
+
+
+_SEED_TITLES = (
+    "the surveyed firms when they were founded, as printed",
+    "the surveyed firms in 2002, as printed",
+    "importance of factors in relocation, as printed",
+    "spatial expansions by period and form, as printed",
+    "interprovincial relocations by assets, as printed",
+    "destinations by form and period, as printed",
+)
+
+_PUBLISHED = (
+    ("travelmode", "travelmode", "Greene & Hensher's mode choice: conditional logit and both nested logits"),
+    ("modecanada", "modecanada", "intercity travel in Canada: multinomial logit"),
+    ("heating", "heating", "heating systems in California: multinomial logit"),
+    ("swissmetro", "swissmetro", "Swissmetro: biogeme's examples b01 and b09"),
+    ("japanese_fdi", "japanese_fdi", "Japanese plants in European regions: multinomial, two-step and nested logit"),
+    ("nox", "nox", "NOx abatement technologies: multinomial logit with availability"),
+    ("hague", "hague_burglary", "burglaries in The Hague: conditional logit with clustered errors"),
+)
+
+
+def _published(name: str, title: str, dataset: str) -> Entry:
+    return Entry(title, lambda folder: published(name, title, dataset, folder))
+
+
+REPRODUCTIONS: Mapping[str, Entry] = MappingProxyType(
+    {
+        **{f"table{n}": Entry(title, partial(seed, n)) for n, title in zip(SEED_TABLES, _SEED_TITLES, strict=True)},
+        "form": Entry("form of expansion by period (Table 4), multinomial logit", form),
+        "destination": Entry("destination by form and period (Table 6), multinomial and nested logit", destination),
+        "size": Entry("interprovincial relocations by size (Table 5 against Table 2)", size),
+        **{name: _published(name, title, dataset) for name, dataset, title in _PUBLISHED},
+    }
+)
+"""Name on the command line -> what it runs, in the order of the report."""
+
+
+def reproduction_names(names: Iterable[str] = ()) -> tuple[str, ...]:
+    """The names to run: those given, each once and in the order given; all when none is given.
+
+    Raises
+    ------
+    OptionError
+        For a name that is none; lists the valid ones.
+    """
+    wanted = tuple(dict.fromkeys(names))
+    for name in wanted:
+        if name not in REPRODUCTIONS:
+            raise OptionError.of("TABLE", name, ", ".join(REPRODUCTIONS))
+    return wanted or tuple(REPRODUCTIONS)
+
+
+def check_published_folder(folder: Folder) -> None:
+    """Raise OptionError where a folder is named that is none."""
+    if folder is not None and not Path(folder).is_dir():
+        raise OptionError.of("published", str(folder), "an existing folder with one sub-folder a dataset")
+
+
+def reproduce(names: Iterable[str] = (), *, published_folder: Folder = None) -> tuple[Reproduction, ...]:
+    """Run some or all reproductions.
+
+    Parameters
+    ----------
+    names : keys of :data:`REPRODUCTIONS`; none means all.
+    published_folder : where published data that are not shipped lie, one sub-folder a dataset; None: the folder that
+        the environment variable RELOCCHOICE_PUBLISHED names, or the one beside a source checkout.
+
+    Raises
+    ------
+    OptionError
+        For an unknown name or a folder that is none; before anything is estimated.
+    """
+    wanted = reproduction_names(names)
+    check_published_folder(published_folder)
+    return tuple(REPRODUCTIONS[name].run(published_folder) for name in wanted)
