@@ -1,4 +1,4 @@
-"""What many law tests share: simulated choices, numeric derivatives, and a nested logit written the slow and plain way."""
+"""What many law tests share: simulated choices, numeric derivatives, a nested logit in plain Python."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ def derivative(function: Callable[[Floats], Any], x: Floats, step: float = 1e-3)
     return np.array(out)
 
 
-def plain_probabilities(v: Mapping[str, float], nests: Mapping[str, Any], lambdas: Mapping[str, float]) -> dict[str, float]:
-    """Nested-logit probabilities of one case by the textbook recursion; alternatives missing from ``v`` are unavailable.
+def plain_probabilities(
+    v: Mapping[str, float], nests: Mapping[str, Any], lambdas: Mapping[str, float]
+) -> dict[str, float]:
+    """Nested-logit probabilities of one case by the textbook recursion; what is missing from ``v`` is unavailable.
 
     P(c | m) ~ exp(W_c / lambda_m) with W_m = lambda_m log sum_c exp(W_c / lambda_m); the root has lambda 1.
     """
@@ -142,18 +144,14 @@ def choice_data(frame: pd.DataFrame, **options: Any) -> rc.ChoiceData:
 
 
 def sampled_frame(n: int = 500, seed: int = 0, universe: int = 60) -> pd.DataFrame:
-    """Moves that each choose from 4 to 9 places sampled out of many; columns move, place, chosen, cost, distance, region."""
+    """Moves that each choose from 4 to 9 places sampled out of many; columns as in choice_frame."""
     rng = np.random.default_rng(seed)
-    parts = []
-    for move in range(n):
-        places = np.sort(rng.choice(universe, size=rng.integers(4, 10), replace=False))
-        cost, distance = rng.normal(size=(2, len(places)))
-        chosen = np.argmax(-cost + 0.5 * distance + rng.gumbel(size=len(places)))
-        flags = np.arange(len(places)) == chosen
-        parts.append(
-            pd.DataFrame({"move": move, "place": places, "chosen": flags, "cost": cost, "distance": distance})
-        )
-    return pd.concat(parts, ignore_index=True)
+    sets = [np.sort(rng.choice(universe, size=rng.integers(4, 10), replace=False)) for _ in range(n)]
+    move = np.repeat(np.arange(n), [len(places) for places in sets])
+    frame = pd.DataFrame({"move": move, "place": np.concatenate(sets)})
+    frame["cost"], frame["distance"] = rng.normal(size=(2, len(frame)))
+    utility = -frame["cost"] + 0.5 * frame["distance"] + rng.gumbel(size=len(frame))
+    return frame.assign(chosen=utility == utility.groupby(move).transform("max"))
 
 
 def agree(left: Any, right: Any, tolerance: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import sys
@@ -90,7 +91,8 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     parts = reproduce(names, published_folder=arguments.published)
     if arguments.out is not None:
         written = output.write_files(arguments.out, output.files(parts, format))
-        print(f"{len(written)} files written to {arguments.out}", file=sys.stderr)
+        counted = "1 file" if len(written) == 1 else f"{len(written)} files"
+        print(f"{counted} written to {arguments.out}", file=sys.stderr)
     _print(output.document(parts, format))
     return 0
 
@@ -110,4 +112,5 @@ def _refused(error: RelocChoiceError, code: int) -> int:
 
 def _silence_output() -> None:
     """Point stdout at nothing, so that the interpreter's flush at its end does not complain of the closed pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(io.UnsupportedOperation):  # a stdout in memory has no file and no such flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -60,7 +60,7 @@ class Laid:
 
 
 def all_columns(data: rc.ChoiceData, rng: np.random.Generator, labelled: bool) -> UtilityColumns:
-    """Every kind of column: generic (two of them with one coefficient), zone, constants, case-specific, own, shared, offset."""
+    """Every kind of column: generic (some share a coefficient), zone, constants, case-specific, own, shared, offset."""
     J, n, R = data.n_alternatives, data.n_cases, data.n_rows
     zone = rng.normal(size=J)[data.row_alternative]
     columns = [

@@ -51,7 +51,9 @@ def test_every_case_stands_in_one_chunk_with_all_its_rows(layout, labelled, shif
 @every_kind
 @given(seed=seeds, grouped=st.booleans())
 @few
-def test_utilities_are_those_of_the_dense_matrix_up_to_a_constant_a_case(layout, labelled, shift_invariant, seed, grouped):
+def test_utilities_are_those_of_the_dense_matrix_up_to_a_constant_a_case(
+    layout, labelled, shift_invariant, seed, grouped
+):
     laid = lay(layout, seed, labelled=labelled, shift_invariant=shift_invariant, grouped=grouped)
     rng = np.random.default_rng(seed)
     user = rng.normal(size=len(laid.columns.names))

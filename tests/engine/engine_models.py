@@ -6,9 +6,9 @@ from functools import cache
 from typing import get_args
 
 import pandas as pd
-from builders import LAMBDAS, NESTS, choice_data, choice_frame
 
 import relocchoice as rc
+from builders import LAMBDAS, NESTS, choice_data, choice_frame
 from relocchoice.engine.reduce import SERIAL, Engine
 from relocchoice.spec.model import Lambdas, Normalisation
 
@@ -32,7 +32,10 @@ def _models() -> dict[str, rc.MultinomialLogit | rc.NestedLogit]:
         "multinomial of zones": rc.MultinomialLogit("chosen ~ cost + price | 0 + assets", base="metro"),
         "multinomial with an offset": rc.MultinomialLogit("chosen ~ distance | size", base="coast", offset="travel"),
         "multinomial with ties": rc.MultinomialLogit(
-            FORMULA, base="coast", equal=[["travel:metro", "travel:coast"], ["cost", "assets:metro"]], fixed={"distance": 0.4}
+            FORMULA,
+            base="coast",
+            equal=[["travel:metro", "travel:coast"], ["cost", "assets:metro"]],
+            fixed={"distance": 0.4},
         ),
         "nested by hand": rc.NestedLogit(BY_HAND, NESTS),
     }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from builders import NESTS, agree, choice_data
 from engine_models import FORMULA, data, fitted, frame
 
 import relocchoice as rc
+from builders import NESTS, agree, choice_data
 
 FAMILIES = {
     "multinomial": lambda formula, **options: rc.MultinomialLogit(formula, base="township", **options),
@@ -86,7 +86,9 @@ def test_bounds_that_do_not_bind_change_nothing(make):
 
 
 def test_tied_lambdas_are_a_common_one():
-    tied = rc.NestedLogit(FORMULA, NESTS, base="township", equal=[["lambda:near", "lambda:away", "lambda:rich"]]).fit(data())
+    tied = rc.NestedLogit(FORMULA, NESTS, base="township", equal=[["lambda:near", "lambda:away", "lambda:rich"]]).fit(
+        data()
+    )
     common = fitted("nested, utility, common")
     coefficients = [name for name in tied.params.index if not name.startswith("lambda")]
     same(tied, common, coefficients)

@@ -1,4 +1,4 @@
-"""What the data cannot tell is said by name: before the fit where it is the design's fault, after it where it is the choices'."""
+"""What the data cannot tell is said by name: before the fit if the design is to blame, after it if the choices are."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from builders import NESTS, agree, choice_data, choice_frame
 from engine_models import FORMULA, frame
 
 import relocchoice as rc
+from builders import NESTS, agree, choice_data, choice_frame
 
 FAMILIES = {
     "multinomial": lambda formula, **options: rc.MultinomialLogit(formula, **options),
@@ -103,7 +103,9 @@ def test_beside_an_infinite_coefficient_the_others_are_those_of_the_data_without
     rows = dummy_frame()
     fit = rc.MultinomialLogit("chosen ~ cost | exporter", base="township").fit(choice_data(rows))
     without = rows[~((rows["place"] == "county") & (rows["exporter"] == 1))]
-    spec = {place: {f"Intercept:{place}": 1, f"exporter:{place}": "exporter"} for place in ("coast", "interior", "metro")}
+    spec = {
+        place: {f"Intercept:{place}": 1, f"exporter:{place}": "exporter"} for place in ("coast", "interior", "metro")
+    }
     model = rc.UtilitySpec({"township": {}, "county": {"Intercept:county": 1}, **spec}, everywhere={"cost": "cost"})
     limit = rc.MultinomialLogit(model).fit(choice_data(without))
     assert limit.converged

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from builders import NESTS, agree, choice_data
 from engine_models import FORMULA, MODELS, data, fitted, frame
 
 import relocchoice as rc
+from builders import NESTS, agree, choice_data
 
 SHIFTABLE = {
     "multinomial": rc.MultinomialLogit(FORMULA, base="township"),
@@ -68,7 +68,10 @@ def test_cases_of_weight_zero_are_not_there(name):
 
 
 @pytest.mark.parametrize("name", ["multinomial", "nested, utility, free", "nested, none, free", "nested, bottom, free"])
-@pytest.mark.parametrize(("column", "unit"), [("cost", 1e6), ("cost", 1e-6), ("assets", 1e6), ("travel", 1e-6), ("cost", 1e150), ("assets", 1e150)])
+@pytest.mark.parametrize(
+    ("column", "unit"),
+    [("cost", 1e6), ("cost", 1e-6), ("assets", 1e6), ("travel", 1e-6), ("cost", 1e150), ("assets", 1e150)],
+)
 def test_units_of_a_column_go_into_its_coefficients(name, column, unit):
     plain = fitted(name)
     fit = MODELS[name].fit(choice_data(frame().assign(**{column: frame()[column] * unit})))

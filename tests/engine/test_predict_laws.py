@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from builders import LAMBDAS, NESTS, choice_data, plain_probabilities
 from engine_models import MODELS, data, fitted, frame
 
 import relocchoice as rc
+from builders import LAMBDAS, NESTS, choice_data, plain_probabilities
 
 every_model = pytest.mark.parametrize("name", MODELS)
 

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from builders import agree, choice_data, choice_frame
 from statsmodels.discrete.conditional_models import ConditionalLogit
 
 import relocchoice as rc
+from builders import agree, choice_data, choice_frame
 
 
 def wide(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     """(n, J) of a long column."""
-    return rows.pivot(index="move", columns="place", values=name)
+    return rows.pivot_table(index="move", columns="place", values=name)
 
 
 def test_two_alternatives_are_a_binary_logit():
@@ -45,7 +45,11 @@ def test_counts_are_a_poisson_regression_with_an_effect_for_each_cell():
     cells["count"] = rng.poisson(np.exp(2.5 - 0.7 * cells["rent"]))
     counts = rc.ChoiceData.from_counts(cells, count="count", alternative="form", cell="cell")
     fit = rc.MultinomialLogit("chosen ~ rent").fit(counts)
-    x = pd.get_dummies(cells[["cell", "form"]].astype(str), dtype=float).drop(columns="form_a").assign(rent=cells["rent"])
+    x = (
+        pd.get_dummies(cells[["cell", "form"]].astype(str), dtype=float)
+        .drop(columns="form_a")
+        .assign(rent=cells["rent"])
+    )
     other = sm.GLM(cells["count"], x, family=sm.families.Poisson()).fit(tol=1e-14, maxiter=200)
     names = {f"form_{form}": f"Intercept:{form}" for form in "bcd"} | {"rent": "rent"}
     agree(fit.params, other.params[list(names)].rename(names), 1e-8)

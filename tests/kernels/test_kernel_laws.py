@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from builders import derivative, plain_probabilities
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_cases import ALTERNATIVES, SPECS, TREES, Sample, expand, family_of, sample
 
+from builders import derivative, plain_probabilities
 from relocchoice.kernels.protocol import Local
 from relocchoice.kernels.registry import FAMILIES
 
@@ -53,7 +53,9 @@ def test_loglik_is_the_log_probability_of_the_chosen(name, seed, masked):
 def test_nested_probabilities_are_those_of_the_textbook(tree, seed, masked):
     case = sample(f"nested, {tree}, utility", seed, masked)
     p = case.family.probabilities(case.v, case.available, case.shape)
-    lambdas = {name.removeprefix("lambda:"): value for name, value in zip(case.family.shape_names(), case.shape, strict=True)}
+    lambdas = {
+        name.removeprefix("lambda:"): value for name, value in zip(case.family.shape_names(), case.shape, strict=True)
+    }
     labels = [ALTERNATIVES[j] for j in case.alternatives]
     for i in case.lanes:
         open_ = np.arange(len(labels)) if case.available is None else np.flatnonzero(case.available[:, i])
@@ -67,7 +69,7 @@ def test_nested_probabilities_are_those_of_the_textbook(tree, seed, masked):
 def test_scores_are_the_numeric_derivatives(name, seed, masked):
     case = sample(name, seed, masked)
     local = evaluated(case)
-    size, n = case.v.shape
+    size = len(case.v)
 
     def loglik(theta: np.ndarray) -> np.ndarray:
         v = case.v + theta[:size, None]
@@ -86,7 +88,7 @@ def test_curvature_is_the_numeric_derivative_of_the_scores(name, seed, masked):
     case = sample(name, seed, masked)
     curvature = evaluated(case).curvature
     written_out = expand(curvature, case.chosen)
-    size, n = case.v.shape
+    size = len(case.v)
 
     def scores(theta: np.ndarray) -> np.ndarray:
         v = case.v + theta[:size, None]

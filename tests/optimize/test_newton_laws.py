@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -117,7 +118,7 @@ def test_the_function_never_falls_and_the_log_says_what_was_reached(seed):
     values = [step.value for step in found.steps]
     assert found.status == "maximum"
     np.testing.assert_allclose(found.x, 1.0, atol=1e-7)
-    assert all(after >= before - 1e-12 for before, after in zip(values, values[1:], strict=False))
+    assert all(after >= before - 1e-12 for before, after in pairwise(values))
     assert found.evaluation.value == values[-1]
     assert tuple(seen) == found.steps
     assert [step.iteration for step in seen] == list(range(len(seen)))
@@ -182,7 +183,9 @@ def test_everything_held_by_bounds_is_a_maximum():
 @pytest.mark.parametrize("reference", [None, np.eye(2)])
 def test_a_ridge_is_flat(reference):
     ones = np.ones((2, 2))
-    found = climb(lambda x: Value(-0.5 * (x.sum() - 3) ** 2, -(x.sum() - 3) * np.ones(2), -ones), [0.0, 0.0], reference=reference)
+    found = climb(
+        lambda x: Value(-0.5 * (x.sum() - 3) ** 2, -(x.sum() - 3) * np.ones(2), -ones), [0.0, 0.0], reference=reference
+    )
     assert found.status == "flat"
     assert found.x.sum() == pytest.approx(3.0)
 

@@ -94,7 +94,7 @@ def search(
     )
     runs = [run(first)]
     if runs[0].status not in ("maximum", "flat") and start is None and _is_shape(problem).any():
-        runs += [run(free) for free in _shape_grid(problem, first)]
+        runs += [run(free) for free in _shape_grid(problem, first)[1::2]]
     rng = np.random.default_rng(options.seed)
     runs += [run(_random_start(problem, first, rng)) for _ in range(options.starts - 1)]
     best = max(runs, key=lambda maximum: (maximum.status == "maximum", maximum.evaluation.value))

@@ -163,7 +163,7 @@ def _cluster(moments: Moments, clusters: Clusters | None, small_sample: bool | N
 
 def _none(moments: Moments, clusters: Clusters | None, small_sample: bool | None) -> Covariance:
     p = len(moments.finite)
-    return Covariance("none", np.full((p, p), np.nan), "none asked for")
+    return Covariance("none", np.full((p, p), np.nan), "cov_type='none'")
 
 
 _KINDS: dict[str, Callable[[Moments, Clusters | None, bool | None], Covariance]] = {

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.stats import chi2
 
 from relocchoice.relocation import reproduce_destination_data as data
 from relocchoice.relocation.reproduce_destination_fits import (
@@ -38,6 +39,9 @@ from relocchoice.results import numbers
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.compare import compare
 from relocchoice.results.table import Table
+
+INTERVAL_DEPTH = float(chi2.isf(0.05, 1)) / 2
+"""How far below its maximum a log-likelihood stays inside the 95 % interval of one parameter."""
 
 Header = tuple[tuple[str, str], ...]
 
@@ -297,8 +301,8 @@ def _shape(curve: Mapping[float, float]) -> str:
         )
     if top == len(values) - 1:
         return f"still rising at lambda = {values[-1]:g}: no maximum in this range."
-    inside = values[heights > heights[top] - 1.92]
+    inside = values[heights > heights[top] - INTERVAL_DEPTH]
     return (
-        f"highest near {values[top]:g}; all values from {inside[0]:g} to {inside[-1]:g} lie within 1.92 of the maximum, "
-        "so the data say little about lambda."
+        f"highest near {values[top]:g}; of these values {inside[0]:g} to {inside[-1]:g} lie within "
+        f"{INTERVAL_DEPTH:.2f} of the maximum, the 95 % interval of the likelihood ratio."
     )

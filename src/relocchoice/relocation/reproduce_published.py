@@ -116,17 +116,15 @@ def _fit(spec: PublishedSpec, choices: ChoiceData) -> ChoiceResults:
 def _errors(spec: PublishedSpec, fit: ChoiceResults, kind: str) -> Mapping[str, tuple[float, float]]:
     """Target's name -> (estimate, standard error of one kind), in the terms of the published table."""
     # the source's clustered errors have no small-sample factor
-    clustered = {"groups": spec.groups, "small_sample": False} if kind == "cluster" else {}
-    shown = fit.with_cov(kind, **clustered)
+    cluster = kind == "cluster"
+    shown = fit.with_cov(kind, groups=spec.groups if cluster else None, small_sample=False if cluster else None)
     values = published_values(spec, _by_name(shown.params), _by_name(shown.bse))
-    return {
-        str(name): (float(row.estimate), float(row.error))
-        for name, row in zip(values.index, values.itertuples(), strict=True)
-    }
+    estimates, errors = _by_name(values["estimate"]), _by_name(values["error"])
+    return {name: (estimate, errors[name]) for name, estimate in estimates.items()}
 
 
 def _by_name(figures: pd.Series) -> dict[str, float]:
-    return {str(name): float(value) for name, value in figures.items()}
+    return dict(zip(map(str, figures.index), figures.to_numpy(dtype=float).tolist(), strict=True))
 
 
 def _record(spec: PublishedSpec, target: PublishedModel, fit: ChoiceResults) -> PublishedFit:

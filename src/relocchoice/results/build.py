@@ -5,7 +5,7 @@ learn the encoding -> bind -> refuse what is not identified -> search -> what is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +31,7 @@ from relocchoice.results.parameters import parameter_frame
 from relocchoice.spec.model import ModelSpec
 
 Floats = NDArray[np.float64]
+EDGE = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,13 +75,14 @@ def estimate(
     probabilities = _probabilities_if_needed(spec, bound, moments)
     identification = _identification(spec, bound, found, moments, probabilities)
     converged = found.maximum.status == "maximum" and identification.ok
-    if found.maximum.status not in ("maximum", "flat"):
-        cov_type = "none"
+    cov = covariance(moments, cov_type if _ended(found) else "none", clusters=clusters, small_sample=small_sample)
+    if not _ended(found):
+        cov = replace(cov, description="the search did not end at a maximum")
     return ChoiceResults(
         spec=spec,
         encoding=encoding,
         parameters=parameter_frame(spec, columns, problem, found, moments, identification),
-        covariance=covariance(moments, cov_type, clusters=clusters, small_sample=small_sample),
+        covariance=cov,
         llf=found.maximum.evaluation.value,
         llnull=null_loglik(data),
         llconstants=constants_loglik(data),
@@ -90,12 +92,12 @@ def estimate(
         weight_kind=data.weight_kind,
         df_model=int(moments.moving.sum()),
         converged=converged,
-        status_message=_message(found, identification),
+        status_message=_message(found, identification, problem.space.names, moments.theta, problem.n_coef),
         identification=identification,
         trace=_trace(found),
         starts=found.starts,
         seconds=found.seconds,
-        notes=(*data.notes, *_degenerate_notes(spec)),
+        notes=(*data.notes, *_degenerate_notes(spec), *_start_notes(found)),
         moments=moments,
         problem=bound,
     )
@@ -243,7 +245,7 @@ def _identification(
     n_coef = bound.problem.n_coef
     lambdas = _lambdas(spec, dict(zip(names, moments.theta, strict=True)))
     consistent = lambda_verdict(spec, lambdas, probabilities, bound.data.alternatives)
-    if found.maximum.status not in ("maximum", "flat"):
+    if not _ended(found):
         return Identification(
             ok=False, verdict="not known, because the search did not end at a maximum", lambda_verdict=consistent
         )
@@ -281,6 +283,11 @@ def _infinite(
     return tuple((problem.space.names[k], int(sign)) for k, sign in zip(where, signs, strict=True) if sign)
 
 
+def _ended(found: Found) -> bool:
+    """Whether the search ended where the log-likelihood rises no more, be it on a ridge."""
+    return found.maximum.status in ("maximum", "flat")
+
+
 def _lambdas(spec: ModelSpec, theta: dict[str, float]) -> dict[str, float]:
     if spec.nests is None:
         return {}
@@ -291,7 +298,15 @@ def _lambdas(spec: ModelSpec, theta: dict[str, float]) -> dict[str, float]:
     }
 
 
-def _message(found: Found, identification: Identification) -> str:
+def _edge(names: Sequence[str], theta: Floats, n_coef: int) -> str:
+    """Lambdas that run to the edge of their domain, which is what most failed searches of nested models come to."""
+    low = [name for name, value in zip(names[n_coef:], theta[n_coef:], strict=True) if value < EDGE]
+    high = [name for name, value in zip(names[n_coef:], theta[n_coef:], strict=True) if value > 1 / EDGE]
+    words = [f"towards zero: {', '.join(low)}"] * bool(low) + [f"without bound: {', '.join(high)}"] * bool(high)
+    return f"; lambdas that run {', '.join(words)} (fix or tie them, or leave the nest out)" if words else ""
+
+
+def _message(found: Found, identification: Identification, names: Sequence[str], theta: Floats, n_coef: int) -> str:
     maximum = found.maximum
     iterations = len(maximum.steps) - 1
     away = f"{maximum.decrement:.1e} standard errors from the maximum"
@@ -300,10 +315,10 @@ def _message(found: Found, identification: Identification) -> str:
     if maximum.status in ("maximum", "flat"):
         return f"no finite maximum: {identification.verdict}"
     ends = {
-        "stalled": f"no step rises any more, {away} as the curvature has it",
+        "stalled": f"the search stalled, by the curvature {away}",
         "iteration limit": f"stopped at the limit of {iterations} iterations, {away}",
     }
-    return ends[maximum.status]
+    return ends[maximum.status] + _edge(names, theta, n_coef)
 
 
 def _trace(found: Found) -> pd.DataFrame:
@@ -317,6 +332,13 @@ def _trace(found: Found) -> pd.DataFrame:
             "seconds": [step.seconds for step in steps],
         }
     )
+
+
+def _start_notes(found: Found) -> tuple[str, ...]:
+    if found.starts is None:
+        return ()
+    agreeing = int(found.starts["agrees with the best"].sum())
+    return (f"Best of {len(found.starts)} starts; {agreeing} of them end at this log-likelihood (fit.starts).",)
 
 
 def _degenerate_notes(spec: ModelSpec) -> tuple[str, ...]:

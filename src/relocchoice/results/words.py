@@ -48,8 +48,8 @@ def convergence(results: ChoiceResults) -> str:
         return ""
     if results.identification.infinite or results.identification.flat:
         return (
-            f"NO FINITE MAXIMUM: {results.identification.verdict}. The log-likelihood and the finite estimates are those of "
-            "the limit; probabilities of the cells named below go to zero."
+            f"NO FINITE MAXIMUM: {results.identification.verdict}. The log-likelihood and the finite estimates are "
+            "those of the limit; probabilities of the cells named below go to zero."
         )
     return f"NOT CONVERGED ({results.status_message}): neither estimates nor standard errors should be used."
 
@@ -57,7 +57,7 @@ def convergence(results: ChoiceResults) -> str:
 def covariance(record: Covariance) -> str:
     """Which covariance the standard errors come from."""
     if record.kind == "none":
-        return "Standard errors were not computed (cov_type='none')."
+        return f"Standard errors were not computed: {record.description}."
     return f"Standard errors: {record.description}."
 
 

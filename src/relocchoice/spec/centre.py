@@ -1,7 +1,7 @@
 """Centring and scaling: the chunks hold columns of middling size, ``to_user`` maps their coefficients back.
 
-Scaling divides a column by the power of two next to its range, which is exact; without it columns of 1e200 overflow in the
-Hessian. Centring lets alternative-specific constants absorb the means of the other alternative-specific columns.
+Scaling divides a column by the power of two next to its range, which is exact; without it columns of 1e200 overflow in
+the Hessian. Centring lets alternative-specific constants absorb the means of the other alternative-specific columns.
 A case-specific variable far from zero (a year, log assets in yuan) makes its coefficients nearly collinear with the
 constants, and the Hessian loses digits. Where every alternative but one has a constant of its own, the model in centred
 columns is the same model: V_j = c_j + b_j x = (c_j + b_j m) + b_j (x - m), up to a shift of the case's utilities.
@@ -61,7 +61,7 @@ def centring(data: ChoiceData, columns: UtilityColumns, movable: NDArray[np.bool
 
 
 def _scales(columns: UtilityColumns, movable: NDArray[np.bool_]) -> tuple[tuple[float, ...], Floats]:
-    """A power of two for each column and each coefficient; columns that share coefficients, directly or not, share it."""
+    """A power of two for each column and each coefficient; columns that share coefficients share it."""
     group = np.arange(len(columns.names))
     coefs = [np.unique(np.atleast_1d(np.asarray(column.coef))) for column in columns.columns]
     coefs = [coef[coef >= 0] for coef in coefs]

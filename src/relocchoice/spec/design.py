@@ -206,9 +206,10 @@ def _merged(columns: UtilityColumns) -> UtilityColumns:
         if at == len(out):
             out.append(column)
             continue
+        held = out[at].values
+        assert held is not None
         assert column.values is not None
-        assert out[at].values is not None
-        out[at] = Column(f"{out[at].label} + {column.label}", "row", out[at].values + column.values, column.coef)
+        out[at] = Column(f"{out[at].label} + {column.label}", "row", held + column.values, column.coef)
     return UtilityColumns(columns.names, tuple(out), columns.offset)
 
 

@@ -39,14 +39,6 @@ class Encoding(Protocol):
         ...
 
 
-class Specification(Protocol):
-    """What the user writes: a :class:`Formula` or a :class:`UtilitySpec`."""
-
-    def learn(self, data: ChoiceData, base: Label | None = None) -> Encoding:
-        """Fix alternatives, base, levels and transformations on these data."""
-        ...
-
-
 def encoding_from_dict(stored: Mapping[str, Any]) -> Encoding:
     """The encoding that some ``to_dict`` wrote.
 

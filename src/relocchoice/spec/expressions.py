@@ -49,14 +49,12 @@ class Expression:
     ----------
     text : as formulaic writes it; column names that are no Python names stand in backticks.
     columns : the columns it reads, in order of appearance.
-    categorical : the column when the factor is ``C(column, ...)``, else None.
     functions : the functions it calls.
     levels : the levels given in ``C(column, levels=[...])``, else None.
     """
 
     text: str
     columns: tuple[str, ...]
-    categorical: str | None = None
     functions: tuple[str, ...] = ()
     levels: tuple[Any, ...] | None = None
 
@@ -87,8 +85,8 @@ def checked_expression(text: str) -> Expression:
     if not columns:
         raise refused(text, text, "it reads no column")
     if _is_call_of(tree, "C"):
-        return Expression(text, columns, columns[0], functions, _given_levels(tree))
-    return Expression(text, columns, None, functions)
+        return Expression(text, columns, functions, _given_levels(tree))
+    return Expression(text, columns, functions)
 
 
 def refused(text: str, part: str, reason: str) -> SpecificationError:

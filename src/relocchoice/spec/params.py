@@ -99,18 +99,6 @@ class ParamSpace:
         first = np.argmax(self.matrix, axis=0) if self.matrix.size else np.zeros(0, dtype=np.intp)
         return np.asarray(theta, dtype=np.float64)[first]
 
-    def pull_gradient(self, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(p,) or (n, p) derivatives by the coefficients -> (q,) or (n, q) by the free parameters."""
-        return np.asarray(gradient, dtype=np.float64) @ self.matrix
-
-    def pull_hessian(self, hessian: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(p, p) second derivatives by the coefficients -> (q, q) by the free parameters."""
-        return self.matrix.T @ np.asarray(hessian, dtype=np.float64) @ self.matrix
-
-    def push_covariance(self, covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(q, q) covariance of the free parameters -> (p, p) of the coefficients; zero where they are fixed."""
-        return self.matrix @ np.asarray(covariance, dtype=np.float64) @ self.matrix.T
-
 
 def param_space(names: Sequence[str], constraints: Constraints | None = None) -> ParamSpace:
     """The free parameters that constraints leave.
