@@ -196,13 +196,24 @@ def test_chosen_by_label_refuses_what_varies_what_is_unknown_and_what_is_not_the
     assert (barred.rule, barred.case) == ("chosen_unavailable", "m2")
 
 
-def test_text_flags_are_not_guessed_at() -> None:
+def test_yes_and_no_are_flags_unless_they_are_alternatives() -> None:
     frame = table()
-    frame["chosen"] = np.where(frame["chosen"], "yes", "no")
+    expected = ChoiceData.from_long(frame, case="move", alternative="place", chosen="chosen").chosen
+    frame["chosen"] = np.where(frame["chosen"], "Yes", "no")
+    data = ChoiceData.from_long(frame, case="move", alternative="place", chosen="chosen")
+    np.testing.assert_array_equal(data.chosen, expected)
+    moves = pd.DataFrame({"firm": [1, 1, 2, 2], "move": ["yes", "no"] * 2, "did": ["no", "no", "yes", "yes"]})
+    labelled = ChoiceData.from_long(moves, case="firm", alternative="move", chosen="did")
+    assert labelled.alternatives[labelled.chosen].tolist() == ["no", "yes"]
+
+
+def test_other_text_flags_are_not_guessed_at() -> None:
+    frame = table()
+    frame["chosen"] = np.where(frame["chosen"], "chosen", "no")
     finding = one(refused(frame))
     assert finding.rule == "chosen_invalid"
     assert finding.column == "chosen"
-    assert "'no'" in finding.message
+    assert "'chosen'" in finding.message
     assert "df['chosen'] ==" in finding.message
 
 

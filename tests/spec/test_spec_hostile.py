@@ -119,4 +119,4 @@ def test_columns_are_read_from_expressions() -> None:
     expression = checked_expression("log(`land price`) / abs(assets - 1)")
     assert expression.columns == ("land price", "assets")
     assert expression.functions == ("log", "abs")
-    assert checked_expression("C(kind, contr.treatment(base='zone'))").categorical == "kind"
+    assert checked_expression("C(kind, contr.treatment(base='zone'))").columns == ("kind",)

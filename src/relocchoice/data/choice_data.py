@@ -81,9 +81,10 @@ class ChoiceData:
             of a pandas frame count as columns.
         case : column that tells the choices apart.
         alternative : column of the alternatives, labels of any type. Their order is that of a categorical, else sorted.
-        chosen : column of true/false or 0/1, true in the chosen row; or the label of the chosen alternative, repeated
-            on all rows of its case. A column of only 0 and 1 is always read as flags. None makes data for prediction.
-        available : column of true/false or 0/1; unavailable rows are left out.
+        chosen : column of true/false, yes/no or 0/1, true in the chosen row; or the label of the chosen alternative,
+            repeated on all rows of its case. A column of only 0 and 1 is always read as flags. None makes data for
+            prediction.
+        available : column of true/false, yes/no or 0/1; unavailable rows are left out.
         weights : column of weights, one a case; zero is allowed.
         weight_kind : ``"frequency"`` (whole numbers: the case stands for so many) or ``"sampling"``.
         unit : column of who decides (the firm), one a case; None makes every case its own unit.

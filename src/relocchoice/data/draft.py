@@ -102,8 +102,11 @@ class Flags:
     odd: tuple[Any, ...]
 
 
+WORDS = {"yes": 1, "true": 1, "no": 0, "false": 0}
+
+
 def read_flags(series: pd.Series) -> Flags:
-    """Read a column of bool or 0/1 numbers; text is not guessed at."""
+    """Read a column of bool, of 0/1 numbers, or of the words yes/no or true/false; other text is not guessed at."""
     if series.dtype == np.dtype(bool):
         return Flags(series.to_numpy().astype(np.int8), ())
     # Categories are labels: a categorical of 0 and 1 is read through its values all the same.
@@ -118,7 +121,7 @@ def read_flags(series: pd.Series) -> Flags:
 def _flag(value: Any) -> int:
     if isinstance(value, (bool, int, float)) and value in (0, 1):
         return int(value)
-    return UNKNOWN
+    return WORDS.get(value.strip().lower(), UNKNOWN) if isinstance(value, str) else UNKNOWN
 
 
 def odd_flag(column: str, odd: tuple[Any, ...], role: str) -> Finding:
@@ -126,8 +129,8 @@ def odd_flag(column: str, odd: tuple[Any, ...], role: str) -> Finding:
     value = odd[0]
     return Finding(
         rule=f"{role}_invalid",
-        message=f"{role} column {column!r} holds {show(value)}, which is neither true/false nor 0/1: recode it first, "
-        f"e.g. df[{column!r}] == {show(value)}",
+        message=f"{role} column {column!r} holds {show(value)}, which is neither true/false, yes/no nor 0/1: "
+        f"recode it first, e.g. df[{column!r}] == {show(value)}",
         column=column,
         value=value,
         count=len(odd),

@@ -128,9 +128,11 @@ class _Chosen:
 def _read_chosen(series: pd.Series, column: str, cases: Encoded, alternatives: Encoded) -> _Chosen:
     """Flags of the chosen rows, or the label of the chosen alternative repeated on all rows of its case."""
     flags = read_flags(series)
-    if not flags.odd:
+    if not flags.odd and (pd.api.types.is_bool_dtype(series.dtype) or pd.api.types.is_numeric_dtype(series.dtype)):
         return _Chosen(flags.codes, False, [])
     labels = look_up(series, alternatives.labels.tolist(), column)
+    if not flags.odd and not np.any(labels >= 0):
+        return _Chosen(flags.codes, False, [])
     if not np.any(labels >= 0):
         finding = odd_flag(column, flags.odd, "chosen")
         message = f"{finding.message}; a column that names the chosen alternative works too, with the labels of {{}}"
