@@ -8,6 +8,7 @@ from typing import Any
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.engine.progress import Progress
+from relocchoice.engine.reduce import one_thread
 from relocchoice.engine.search import SearchOptions
 from relocchoice.errors import OptionError, SpecificationError
 from relocchoice.results.build import estimate
@@ -41,7 +42,7 @@ def _fit(
 ) -> ChoiceResults:
     if cov_type is None:
         cov_type = "robust" if getattr(data, "weight_kind", None) == "sampling" else "hessian"
-    with Progress(progress) as on_step:
+    with one_thread(), Progress(progress) as on_step:
         return estimate(
             spec,
             data,

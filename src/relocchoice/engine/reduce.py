@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Protocol, TypeVar
 
@@ -22,18 +23,22 @@ class Engine(Protocol):
 
 
 class Serial:
-    """One chunk after the other in this thread.
-
-    The linear algebra library is held to one thread meanwhile: its products are small here, and a second thread that
-    waits by spinning made a fit up to eight times slower on a busy two-core machine.
-    """
+    """One chunk after the other in this thread."""
 
     def map_reduce(
         self, task: Callable[[Chunk], Part], chunks: Sequence[Chunk], combine: Callable[[Part, Part], Part]
     ) -> Part:
         """See :class:`Engine`. Raises ValueError without chunks."""
-        with _blas().limit(limits=1, user_api="blas"):
-            return pairwise([task(chunk) for chunk in chunks], combine)
+        return pairwise([task(chunk) for chunk in chunks], combine)
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Hold the linear algebra library to one thread.
+
+    Its products are small here, and a second thread that waits by spinning made a fit up to eight times slower on a
+    busy two-core machine.
+    """
+    return _blas().limit(limits=1, user_api="blas")
 
 
 @cache

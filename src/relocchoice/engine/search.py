@@ -49,13 +49,14 @@ class Found:
 def reference_information(problem: Problem) -> Floats:
     """(q, q) information at zero coefficients and shapes of one: what the design alone could tell.
 
-    Coefficients: minus the Hessian. Shapes: the outer product's diagonal, because their Hessian is not definite there.
+    Coefficients: minus the Hessian of the multinomial logit, which is definite whatever the shapes are held at. Shapes:
+    the outer product's diagonal.
     """
-    null = problem.evaluate(_null_point(problem))
-    shape = _is_shape(problem)
-    reference = -null.hessian.copy()
+    shape, null = _is_shape(problem), _null_point(problem)
+    reference = -_without_shapes(problem).evaluate(null).hessian
     reference[shape] = reference[:, shape] = 0.0
-    reference[shape, shape] = np.maximum(np.diag(null.opg)[shape], 1e-8)
+    if shape.any():
+        reference[shape, shape] = np.maximum(np.diag(problem.evaluate(null).opg)[shape], 1e-8)
     return reference
 
 
@@ -109,12 +110,7 @@ def automatic_start(problem: Problem, options: SearchOptions) -> Floats:
     if not shape.any():
         return null
     coefs = ~shape
-    plain = replace(
-        problem,
-        families=tuple(MultinomialLogit() for _ in problem.families),
-        shape_constant=np.empty(0),
-        shape_matrix=np.empty((0, problem.shape_matrix.shape[1])),
-    )
+    plain = _without_shapes(problem)
 
     def evaluate(free_coefs: Floats) -> Evaluation:
         free = null.copy()
@@ -135,6 +131,16 @@ def automatic_start(problem: Problem, options: SearchOptions) -> Floats:
     first[coefs] = found.x
     tried = [(float(problem.weights @ problem.loglik_by_case(free)), free) for free in _shape_grid(problem, first)]
     return max(tried, key=lambda pair: pair[0])[1]
+
+
+def _without_shapes(problem: Problem) -> Problem:
+    """The multinomial logit on the same columns; shapes among the parameters have no effect."""
+    return replace(
+        problem,
+        families=tuple(MultinomialLogit() for _ in problem.families),
+        shape_constant=np.empty(0),
+        shape_matrix=np.empty((0, problem.shape_matrix.shape[1])),
+    )
 
 
 def _shape_grid(problem: Problem, free: Floats) -> list[Floats]:

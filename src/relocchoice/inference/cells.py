@@ -28,14 +28,13 @@ def vanished_cells(data: ChoiceData, probabilities: NDArray[np.float64], words: 
     gone = available & (probabilities < VANISHED)
     if not gone.any():
         return ()
-    cells = _cells(data, words)
     weights = np.ones(data.n_cases) if data.weights is None else data.weights
     sentences = []
-    for label, members in cells.items():
-        where = gone[members]
-        total = weights[members].sum()
-        for j in np.flatnonzero(where.all(axis=0)):
-            sentences.append(f"{data.alternatives[int(j)]} is never chosen {label}({total:.6g} choices there)")
+    for label, members in _cells(data, words).items():
+        empty = (gone[members] | ~available[members]).all(axis=0) & gone[members].any(axis=0)
+        if empty.any():
+            never = ", ".join(str(data.alternatives[int(j)]) for j in np.flatnonzero(empty))
+            sentences.append(f"{label} ({weights[members].sum():.6g} choices): never {never}")
     if sentences:
         return tuple(sentences)
     return tuple(
@@ -49,14 +48,14 @@ def _cells(data: ChoiceData, words: str) -> dict[str, NDArray[np.intp]]:
     """Label -> positions of the cases that share the values of the case-specific variables named in ``words``."""
     tokens = set(re.findall(r"\w+", words))
     names = [name for name in data.columns if name in tokens and not data.varies_within_case(name)]
-    whole = {"": np.arange(data.n_cases)}
+    whole = {"all cases": np.arange(data.n_cases)}
     if not names:
         return whole
     frame = data.case_frame(names)
     groups = frame.groupby(names, sort=True, observed=True, dropna=False).indices
     if len(groups) > MOST_CELLS:
         return whole
-    return {f"where {_label(names, key)} ": np.asarray(rows, dtype=np.intp) for key, rows in groups.items()}
+    return {_label(names, key): np.asarray(rows, dtype=np.intp) for key, rows in groups.items()}
 
 
 def _label(names: list[str], key: object) -> str:

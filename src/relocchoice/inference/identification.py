@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,13 +82,17 @@ def _combination(direction: Floats, names: tuple[str, ...]) -> Finding:
     direction = direction / np.abs(direction).max()
     terms = [(names[k], direction[k]) for k in np.flatnonzero(np.abs(direction) > 1e-7)]
     listed = ", ".join(name for name, _ in terms)
-    text = " ".join(f"{'+' if value > 0 else '-'} {abs(value):.4g} * {name}" for name, value in terms).removeprefix(
-        "+ "
-    )
+    text = " ".join(f"{'+' if value > 0 else '-'} {abs(value):.4g} * {_bracketed(name)}" for name, value in terms)
+    text = text.removeprefix("+ ")
     message = (
         f"{listed} are collinear: moving the coefficients together by ({text}) changes no probability; drop one of them"
     )
     return Finding("collinear", message, column=terms[0][0])
+
+
+def _bracketed(name: str) -> str:
+    """A name that is itself a product or a sum, in brackets."""
+    return f"({name})" if re.search(r" [-+*/] ", re.sub(r"\(.*\)", "", name)) else name
 
 
 def _sparse_basis(null: Floats) -> Floats:

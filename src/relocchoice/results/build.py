@@ -90,7 +90,7 @@ def estimate(
         n_cases=data.n_cases,
         n_alternatives=data.n_alternatives,
         weight_kind=data.weight_kind,
-        df_model=int(moments.moving.sum()),
+        df_model=_df_model(moments, identification),
         converged=converged,
         status_message=_message(found, identification, problem.space.names, moments.theta, problem.n_coef),
         identification=identification,
@@ -262,6 +262,8 @@ def _identification(
         parts.append(f"{len(infinite)} of {len(names)} estimates run to infinity")
     if flat:
         parts.append(f"not identified: {', '.join(flat)}" if len(flat) <= 3 else f"{len(flat)} are not identified")
+    if any(name in flat for name in names[n_coef:]):
+        consistent = "not judged, because a lambda is not identified"
     return Identification(False, flat, infinite, cells, ", ".join(parts), consistent)
 
 
@@ -332,6 +334,12 @@ def _trace(found: Found) -> pd.DataFrame:
             "seconds": [step.seconds for step in steps],
         }
     )
+
+
+def _df_model(moments: Moments, identification: Identification) -> int:
+    """Estimated parameters; directions in which the likelihood is flat throughout are not counted."""
+    flat = 0 if identification.infinite else moments.flat.shape[1]
+    return int(moments.moving.sum()) - flat
 
 
 def _start_notes(found: Found) -> tuple[str, ...]:

@@ -174,6 +174,7 @@ def _ratio(value: float) -> str:
 def _notes(results: ChoiceResults) -> tuple[str, ...]:
     sentences = [
         words.convergence(results),
+        *words.cells(results.identification),
         words.covariance(results.covariance),
         words.reference_points(results),
         words.likelihood_ratio(results),

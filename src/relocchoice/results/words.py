@@ -46,10 +46,14 @@ def convergence(results: ChoiceResults) -> str:
     """A warning where the estimates are not a maximum."""
     if results.converged:
         return ""
-    if results.identification.infinite or results.identification.flat:
+    if results.identification.infinite:
         return (
             f"NO FINITE MAXIMUM: {results.identification.verdict}. The log-likelihood and the finite estimates are "
-            "those of the limit; probabilities of the cells named below go to zero."
+            "those of the limit, in which probabilities go to zero:"
+        )
+    if results.identification.flat:
+        return (
+            f"NOT IDENTIFIED: {results.identification.verdict}. Other values fit as well; the log-likelihood is valid."
         )
     return f"NOT CONVERGED ({results.status_message}): neither estimates nor standard errors should be used."
 
@@ -113,9 +117,13 @@ def parameter_notes(parameters: pd.DataFrame) -> list[str]:
 
 def identification(record: Identification) -> list[str]:
     """What the data can and cannot tell apart."""
-    verdicts = [("Identification", record.verdict), ("Dissimilarity parameters", record.lambda_verdict)]
-    said = [_sentence(f"{subject}: {verdict}") for subject, verdict in verdicts if verdict]
-    return [said[0], *map(_sentence, record.cells), *said[1:]] if said else list(map(_sentence, record.cells))
+    verdicts = [("Identification", record.verdict if record.ok else ""), ("Lambda", record.lambda_verdict)]
+    return [_sentence(f"{subject}: {verdict}") for subject, verdict in verdicts if verdict]
+
+
+def cells(record: Identification) -> list[str]:
+    """The cells behind infinite estimates."""
+    return list(map(_sentence, record.cells))
 
 
 def _sentence(text: str) -> str:
@@ -132,6 +140,9 @@ def nest_tree(results: ChoiceResults) -> str:
     shown = {}
     for node in tree.nodes:
         name = LAMBDA_PREFIX + node if LAMBDA_PREFIX + node in estimates.index else common
-        if name in estimates.index:
-            shown[node] = f"(lambda {numbers.significant(estimates[name], digits=4)})"
+        if name not in estimates.index or results.parameters.at[name, "status"] == "flat":
+            continue
+        alone = node in tree.degenerate and results.spec.normalisation != "none"
+        value = 1.0 if alone else estimates[name]
+        shown[node] = f"(lambda {numbers.significant(value, digits=4)})"
     return f"Nests:\n{tree.render(shown)}"
