@@ -1,4 +1,4 @@
-"""The house keeps its rules: layers, style, types, a light import. Part of the test command, so nothing lands without them."""
+"""The house keeps its rules: layers, style, types, a light import. Nothing lands without them."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def design_matrix(columns: UtilityColumns, data: ChoiceData) -> np.ndarray:
     matrix = np.zeros((data.n_rows, len(columns.names)))
     cases = data.row_case()
     for column in columns.columns:
-        values = np.ones(data.n_rows) if column.values is None else np.asarray(column.values)  # noqa: PD011
+        values = np.ones(data.n_rows) if column.values is None else np.asarray(column.values)
         if column.level == "case":
             values = values[cases]
         coef = np.broadcast_to(column.coef, (data.n_alternatives,))[data.row_alternative]

@@ -89,7 +89,7 @@ def test_part_one_never_has_an_intercept(data: ChoiceData) -> None:
 def test_columns_of_a_case_stay_one_value_a_case(data: ChoiceData) -> None:
     columns = Formula("price | assets").learn(data).columns(data).columns
     assert [(c.label, c.level) for c in columns] == [("Intercept", "constant"), ("price", "row"), ("assets", "case")]
-    assert columns[2].values.shape == (4,)  # noqa: PD011
+    assert columns[2].values.shape == (4,)
     assert columns[1].coef == 2
     assert columns[2].coef.tolist() == [-1, 3, 4]
 
@@ -148,7 +148,7 @@ def test_states_are_kept_not_learned_again(data: ChoiceData) -> None:
     encoding = Formula("center(price) + scale(`land price`) | center(assets)").learn(data)
     before = json.dumps(encoding.to_dict())
     part = data.select([3])
-    columns = {c.label: c.values for c in encoding.columns(part).columns}  # noqa: PD011
+    columns = {c.label: c.values for c in encoding.columns(part).columns}
     np.testing.assert_allclose(columns["center(price)"], np.array([9.0, 10.0, 11.0]) - 6.0)
     np.testing.assert_allclose(columns["center(assets)"], [80.0 - 37.5])
     assert json.dumps(encoding.to_dict()) == before

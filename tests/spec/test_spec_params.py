@@ -75,7 +75,7 @@ def spaces(draw: st.DrawFn) -> ParamSpace:
 @given(spaces(), st.integers(0, 1000))
 def test_identities(space: ParamSpace, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    p, q = space.matrix.shape
+    q = space.matrix.shape[1]
     free = rng.normal(size=q)
     theta = space.expand(free)
     np.testing.assert_array_equal(space.restrict(theta), free)

@@ -179,13 +179,13 @@ class ChoiceResults:
 
     @property
     def llr_pvalue(self) -> float:
-        """P-value of :attr:`llr`; NaN without degrees of freedom, and where the model does not nest :attr:`llr_null`."""
+        """P-value of :attr:`llr`; NaN without degrees of freedom or when the model does not nest :attr:`llr_null`."""
         if self.llr_df <= 0 or not self._nests_null():
             return math.nan
         return float(chi2.sf(max(self.llr, 0.0), self.llr_df))
 
     def _nests_null(self) -> bool:
-        """Whether some value of the free parameters gives the null: no offset, nothing fixed at another value than it has."""
+        """Whether some value of the free parameters gives the null: no offset, nothing fixed away from it."""
         fixed = self.parameters["status"] == "fixed"
         away = (self.parameters["estimate"] - self.null_values).abs() > 0
         return self.spec.specification.offset is None and not bool((fixed & away).any())

@@ -140,7 +140,7 @@ def nest_tree(results: ChoiceResults) -> str:
     shown = {}
     for node in tree.nodes:
         name = LAMBDA_PREFIX + node if LAMBDA_PREFIX + node in estimates.index else common
-        if name not in estimates.index or results.parameters.at[name, "status"] == "flat":
+        if name not in estimates.index or name in results.identification.flat:
             continue
         alone = node in tree.degenerate and results.spec.normalisation != "none"
         value = 1.0 if alone else estimates[name]
