@@ -10,7 +10,8 @@ from kernel_cases import ALTERNATIVES, SPECS, TREES, Sample, expand, family_of, 
 
 from builders import derivative, plain_probabilities
 from relocchoice.kernels.protocol import Local
-from relocchoice.kernels.registry import FAMILIES
+from relocchoice.kernels.registry import FAMILIES, reference_nest
+from relocchoice.spec.nests import NestTree
 
 every_family = pytest.mark.parametrize("name", SPECS)
 seeds = st.integers(0, 2**32 - 1)
@@ -276,6 +277,17 @@ def test_lambdas_that_are_not_positive_are_outside_the_domain(name, value, order
         local = case.family.local(case.v, case.available, case.chosen, shape, order)
         assert (local.loglik == -np.inf).all()
         assert local.dv is None
+
+
+@pytest.mark.parametrize(("tree", "reference"), list(zip(TREES, ("p", "near", "z", "w"), strict=True)))
+def test_the_bottom_is_the_first_lowest_nest(tree, reference):
+    family = family_of(f"nested, {tree}, bottom")
+    assert family.shape_names()[family.reference] == f"lambda:{reference}"
+
+
+def test_a_nest_with_one_alternative_is_no_scale_for_the_others():
+    nests = NestTree.from_dict({"away": {"lone": ["a"], "rich": ["b", "c"]}, "near": ["d", "e"]})
+    assert reference_nest(nests) == "rich"
 
 
 @pytest.mark.parametrize("tree", TREES)

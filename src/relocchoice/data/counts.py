@@ -359,7 +359,7 @@ def _spelled_out(outcome: Outcome, cells: ChoiceData, count: str) -> Outcome:
         [f"{empty} of {cells.n_cases} cells dropped: no choice was counted in them"] if empty else []
     )
     row_columns = {name: series for name, series in data.row_columns.items() if name != count}
-    names = {role: name for role, name in cells.names.items() if role not in ("count", "case", "available")}
+    names = {role: name for role, name in cells.names.items() if role not in ("case", "available")}
     taken = {**row_columns, **data.case_columns, **dict.fromkeys(names.values())}
     return replace(
         outcome,

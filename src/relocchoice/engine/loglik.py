@@ -2,51 +2,71 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
-from relocchoice.engine.problem import Problem, place_families
-from relocchoice.kernels.multinomial import MultinomialLogit
 from relocchoice.optimize.newton import maximise
-from relocchoice.spec.columns import Column, UtilityColumns
-from relocchoice.spec.design import build_design
-from relocchoice.spec.params import param_space
 
-MOST_ALTERNATIVES = 150
+Floats = NDArray[np.float64]
+MOST_CELLS = 10_000_000
+MOST_ALTERNATIVES = 500
 
 
 def null_loglik(data: ChoiceData) -> float:
     """Log-likelihood when every available alternative is equally likely."""
-    sizes = np.diff(data.offsets)
-    weights = np.ones(data.n_cases) if data.weights is None else data.weights
-    return -float(weights @ np.log(sizes))
+    return -float(_weights(data) @ np.log(np.diff(data.offsets)))
 
 
 def constants_loglik(data: ChoiceData) -> float:
     """Log-likelihood of the multinomial logit with alternative-specific constants only.
 
-    The observed shares give it at once where all cases have the same choice set; otherwise it is estimated. NaN with
-    more than 150 alternatives and differing choice sets.
+    The observed shares give it at once where all cases have the same choice set; otherwise it is estimated on the
+    distinct choice sets. NaN where these would make a table of more than ten million cells, or more than 500 constants.
     """
     assert data.chosen is not None
-    weights = np.ones(data.n_cases) if data.weights is None else data.weights
-    counts = np.bincount(data.chosen, weights=weights, minlength=data.n_alternatives)
+    counts = np.zeros(data.n_alternatives)
+    counts += np.bincount(data.chosen, weights=_weights(data), minlength=data.n_alternatives)
     if data.n_rows == data.n_cases * data.n_alternatives:
         chosen = counts[counts > 0]
         return float(chosen @ np.log(chosen / counts.sum()))
-    if data.n_alternatives > MOST_ALTERNATIVES:
+    if data.n_alternatives > MOST_ALTERNATIVES or data.n_cases * data.n_alternatives > MOST_CELLS:
         return float("nan")
-    return _estimated(data, weights)
+    return _estimated(data, counts)
 
 
-def _estimated(data: ChoiceData, weights: np.ndarray) -> float:
-    n_coef = data.n_alternatives - 1
-    column = Column("Intercept", "constant", None, np.arange(-1, n_coef, dtype=np.intp))
-    columns = UtilityColumns(tuple(f"c{j}" for j in range(n_coef)), (column,))
-    family = MultinomialLogit()
-    every = np.arange(data.n_alternatives)
-    design = build_design(data, columns, every, np.zeros_like(every), shift_invariant=True)
-    space = param_space(columns.names)
-    nothing = np.empty(0), np.empty((0, 0))
-    problem = Problem(design, place_families(family, design), space, *nothing, weights)
-    return maximise(problem.evaluate, np.zeros(n_coef), space.lower, space.upper, max_iterations=60).evaluation.value
+def _weights(data: ChoiceData) -> Floats:
+    return np.ones(data.n_cases) if data.weights is None else data.weights
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Evaluation:
+    """Value, gradient (J - 1,) and Hessian (J - 1, J - 1) of the constants-only log-likelihood."""
+
+    value: float
+    gradient: Floats
+    hessian: Floats
+
+
+def _estimated(data: ChoiceData, counts: Floats) -> float:
+    """Newton on the distinct choice sets; the first alternative is the base."""
+    member = np.zeros((data.n_cases, data.n_alternatives), dtype=bool)
+    member[data.row_case(), data.row_alternative] = True
+    sets, code = np.unique(member, axis=0, return_inverse=True)
+    total = np.bincount(code.ravel(), weights=_weights(data), minlength=len(sets))
+
+    def evaluate(constants: Floats) -> _Evaluation:
+        v = np.where(sets, np.concatenate(([0.0], constants)), -np.inf)
+        top = v.max(axis=1)
+        p = np.exp(v - top[:, None])
+        sums = p.sum(axis=1)
+        p /= sums[:, None]
+        expected = total @ p
+        hessian = (p * total[:, None]).T @ p - np.diag(expected)
+        value = counts[1:] @ constants - total @ (top + np.log(sums))
+        return _Evaluation(float(value), (counts - expected)[1:], hessian[1:, 1:])
+
+    free = np.full(data.n_alternatives - 1, np.inf)
+    return maximise(evaluate, np.zeros(len(free)), -free, free, max_iterations=60).evaluation.value

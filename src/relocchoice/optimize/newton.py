@@ -113,7 +113,7 @@ def maximise(
     ------
     ValueError : when the function is not finite at the start.
     """
-    x = np.clip(start, lower, upper)
+    x = _inside(start, lower, upper)
     now = objective(x)
     if not np.isfinite(now.value):
         msg = "the function is not finite at the starting values"
@@ -197,7 +197,7 @@ def _line_search(
         step = sign * direction.step
         length = _longest(x, step, lower, upper)
         for _ in range(40):
-            x_new = np.clip(x + length * step, lower, upper)
+            x_new = _inside(x + length * step, lower, upper)
             trial = objective(x_new)
             if np.isfinite(trial.value) and trial.value >= now.value + 1e-4 * length * direction.slope - noise:
                 rises = trial.value > now.value + noise
@@ -213,6 +213,12 @@ def _closer(now: Evaluation, trial: Evaluation, x_new: Floats, lower: Floats, up
     """Within rounding of the function's value, progress is a smaller decrement."""
     free_new = ~_active(x_new, trial.gradient, lower, upper)
     return _direction(trial, free_new).decrement < 0.5 * _direction(now, free_new).decrement
+
+
+def _inside(x: Floats, lower: Floats, upper: Floats) -> Floats:
+    """The point within the bounds; on a bound where only rounding keeps it off, or the next step would have no room."""
+    reach = 1e-12 * (1.0 + np.abs(x))
+    return np.where(x >= upper - reach, upper, np.where(x <= lower + reach, lower, x))
 
 
 def _longest(x: Floats, step: Floats, lower: Floats, upper: Floats) -> float:
