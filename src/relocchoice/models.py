@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from relocchoice.data.choice_data import ChoiceData
 from relocchoice.engine.progress import Progress
 from relocchoice.engine.reduce import one_thread
 from relocchoice.engine.search import SearchOptions
-from relocchoice.errors import OptionError, SpecificationError
+from relocchoice.errors import ConvergenceWarning, OptionError, SpecificationError
 from relocchoice.results.build import estimate
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.spec.formula import Formula
@@ -43,7 +44,7 @@ def _fit(
     if cov_type is None:
         cov_type = "robust" if getattr(data, "weight_kind", None) == "sampling" else "hessian"
     with one_thread(), Progress(progress) as on_step:
-        return estimate(
+        results = estimate(
             spec,
             data,
             cov_type,
@@ -53,6 +54,9 @@ def _fit(
             options=options,
             on_step=on_step,
         )
+    if not results.converged:
+        warnings.warn(results.status_message, ConvergenceWarning, stacklevel=3)
+    return results
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +128,11 @@ class MultinomialLogit:
         ------
         SpecificationError, DataError, IdentificationError, OptionError : with everything that is wrong, before
             estimating.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When the search did not end at a maximum or the maximum is not finite; the results say why.
         """
         options = _options(starts, seed, max_iterations, tolerance)
         return _fit(self.spec, data, cov_type, groups, small_sample, start, options, progress)

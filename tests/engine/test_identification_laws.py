@@ -145,6 +145,7 @@ def test_summaries_of_separated_data_show_no_absurd_numbers(make, kind):
     options = {"groups": "firm"} if kind == "cluster" else {}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", rc.ConvergenceWarning)
         fit = make("chosen ~ cost | exporter", base="township").fit(choice_data(rows), kind, **options)
         text = str(fit.summary())
     line = next(line for line in text.splitlines() if "exporter:county" in line)
@@ -186,3 +187,12 @@ def test_the_limit_of_iterations_is_no_convergence():
     assert not fit.converged
     assert "limit of 1 iteration" in fit.status_message
     assert not fit.identification.ok
+
+
+def test_a_fit_without_a_maximum_warns():
+    """Separated data: the warning says what the results say."""
+    rows = frame()
+    rows["seen"] = rows["chosen"].astype(float)
+    with pytest.warns(rc.ConvergenceWarning, match="run to infinity"):
+        fit = rc.MultinomialLogit("chosen ~ seen | 0").fit(choice_data(rows))
+    assert not fit.converged

@@ -22,6 +22,14 @@ COMMON = "lambda"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Bound:
+    """The data of a fit and the problem they make; kept with the results so that scores need no refit."""
+
+    data: ChoiceData
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ShapeMap:
     """How the family's L shape parameters come from those of the table: shape = constant + matrix @ table.
 

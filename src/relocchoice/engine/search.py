@@ -45,6 +45,11 @@ class Found:
     starts: pd.DataFrame | None
     seconds: float
 
+    @property
+    def ended(self) -> bool:
+        """Whether the search ended where the log-likelihood rises no more, be it on a ridge."""
+        return self.maximum.status in ("maximum", "flat")
+
 
 def reference_information(problem: Problem) -> Floats:
     """(q, q) information at zero coefficients and shapes of one: what the design alone could tell.

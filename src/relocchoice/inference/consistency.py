@@ -8,6 +8,8 @@ more r <= 4 / (3 (1 - Q) + sqrt((1 + 7 Q)(1 - Q))) (Boersch-Supan 1990; Herriges
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -20,14 +22,14 @@ SLACK = 1e-9
 
 
 def lambda_verdict(
-    spec: ModelSpec, lambdas: dict[str, float], probabilities: Floats | None, alternatives: pd.Index
+    spec: ModelSpec, lambdas: dict[str, float], fitted: Callable[[], Floats], alternatives: pd.Index
 ) -> str | None:
     """One sentence on the lambdas of a nested model.
 
     Parameters
     ----------
-    lambdas : nest -> value. probabilities : (n, J) fitted, in the order of ``alternatives``; None when they were not
-        computed.
+    lambdas : nest -> value.
+    fitted : gives the (n, J) probabilities in the order of ``alternatives``; called only when they are needed.
     """
     tree = spec.nests
     if tree is None:
@@ -45,9 +47,7 @@ def lambda_verdict(
             "globally consistent with utility maximisation: every lambda lies between 0 and that of the nest above it"
         )
     named = ", ".join(f"lambda:{node} = {value:.4g} > {top:.4g}" for node, value, top in wrong)
-    if probabilities is None:
-        return f"not globally consistent with utility maximisation ({named})"
-    share = _local_share(tree, [node for node, _, _ in wrong], lambdas, probabilities, alternatives)
+    share = _local_share(tree, [node for node, _, _ in wrong], lambdas, fitted(), alternatives)
     if share == 1.0:
         return f"not globally ({named}), but locally consistent with utility maximisation at every case's probabilities"
     if share == 0.0:

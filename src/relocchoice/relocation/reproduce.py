@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from relocchoice.errors import OptionError
+from relocchoice.errors import ConvergenceWarning, OptionError
 from relocchoice.relocation.reproduce_destination import destination
 from relocchoice.relocation.reproduce_form import form
 from relocchoice.relocation.reproduce_published import published
@@ -107,4 +108,7 @@ def reproduce(names: Iterable[str] = (), *, published_folder: Folder = None) -> 
     """
     wanted = reproduction_names(names)
     check_published_folder(published_folder)
-    return tuple(REPRODUCTIONS[name].run(published_folder) for name in wanted)
+    with warnings.catch_warnings():
+        # the tables themselves say which estimates have no finite maximum
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return tuple(REPRODUCTIONS[name].run(published_folder) for name in wanted)

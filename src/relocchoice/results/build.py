@@ -5,8 +5,8 @@ learn the encoding -> bind -> refuse what is not identified -> search -> what is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,31 +15,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.universe import with_alternatives
-from relocchoice.engine.bind import bind, degenerate_lambdas
+from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.loglik import constants_loglik, null_loglik
 from relocchoice.engine.problem import Problem
 from relocchoice.engine.search import Found, SearchOptions, reference_information, search
 from relocchoice.errors import DataError, OptionError, SpecificationError
-from relocchoice.inference.cells import VANISHED, vanished_cells
-from relocchoice.inference.consistency import lambda_verdict
 from relocchoice.inference.covariance import Clusters, Moments, check_kind, covariance
-from relocchoice.inference.identification import Identification, check_collinear, flat_directions, touched
-from relocchoice.inference.recession import recession_signs
+from relocchoice.inference.identification import check_collinear, flat_directions, touched
+from relocchoice.inference.verdict import judge
 from relocchoice.optimize.newton import Step
 from relocchoice.results.choice_results import ChoiceResults
+from relocchoice.results.outcome import estimated_parameters, fit_notes, status_message, trace_frame
 from relocchoice.results.parameters import parameter_frame
 from relocchoice.spec.model import ModelSpec
 
 Floats = NDArray[np.float64]
-EDGE = 0.05
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Bound:
-    """The data of a fit and the problem they make; kept with the results so that scores need no refit."""
-
-    data: ChoiceData
-    problem: Problem
 
 
 def estimate(
@@ -72,11 +62,10 @@ def estimate(
     bound = Bound(data, problem)
     moments = _moments(bound, found)
     clusters = None if codes is None else _clusters(bound, moments, codes)
-    probabilities = _probabilities_if_needed(spec, bound, moments)
-    identification = _identification(spec, bound, found, moments, probabilities)
+    identification = judge(spec, bound, found, moments)
     converged = found.maximum.status == "maximum" and identification.ok
-    cov = covariance(moments, cov_type if _ended(found) else "none", clusters=clusters, small_sample=small_sample)
-    if not _ended(found):
+    cov = covariance(moments, cov_type if found.ended else "none", clusters=clusters, small_sample=small_sample)
+    if not found.ended:
         cov = replace(cov, description="the search did not end at a maximum")
     return ChoiceResults(
         spec=spec,
@@ -90,14 +79,14 @@ def estimate(
         n_cases=data.n_cases,
         n_alternatives=data.n_alternatives,
         weight_kind=data.weight_kind,
-        df_model=_df_model(moments, identification),
+        df_model=estimated_parameters(moments, identification),
         converged=converged,
-        status_message=_message(found, identification, problem.space.names, moments.theta, problem.n_coef),
+        status_message=status_message(found, identification, problem, moments.theta),
         identification=identification,
-        trace=_trace(found),
+        trace=trace_frame(found),
         starts=found.starts,
         seconds=found.seconds,
-        notes=(*data.notes, *_degenerate_notes(spec), *_start_notes(found)),
+        notes=(*data.notes, *fit_notes(spec, found)),
         moments=moments,
         problem=bound,
     )
@@ -227,131 +216,3 @@ def _bound(results: ChoiceResults, data: ChoiceData | None) -> Bound:
         raise DataError("this fit was loaded from a file, which holds no data; pass data=")
     bound: Bound = results.problem
     return bound
-
-
-def _probabilities_if_needed(spec: ModelSpec, bound: Bound, moments: Moments) -> Floats | None:
-    """(n, J) fitted probabilities, for the diagnosis of infinite estimates and of lambdas above one."""
-    problem = bound.problem
-    shapes = moments.theta[problem.n_coef :]
-    if moments.flat.shape[1] or (spec.nests is not None and shapes.size and shapes.max() > 0):
-        return problem.probabilities(problem.internal(moments.free), bound.data.n_alternatives)
-    return None
-
-
-def _identification(
-    spec: ModelSpec, bound: Bound, found: Found, moments: Moments, probabilities: Floats | None
-) -> Identification:
-    names = bound.problem.space.names
-    n_coef = bound.problem.n_coef
-    lambdas = _lambdas(spec, dict(zip(names, moments.theta, strict=True)))
-    consistent = lambda_verdict(spec, lambdas, probabilities, bound.data.alternatives)
-    if not _ended(found):
-        return Identification(
-            ok=False, verdict="not known, because the search did not end at a maximum", lambda_verdict=consistent
-        )
-    moved = touched(moments.flat, moments.jacobian, found.reference)
-    if not moved.any():
-        return Identification(ok=found.maximum.status == "maximum", lambda_verdict=consistent)
-    assert probabilities is not None
-    infinite = _infinite(bound, found, moments, probabilities, moved[:n_coef])
-    told = {name for name, _ in infinite}
-    flat = tuple(names[k] for k in np.flatnonzero(moved) if names[k] not in told)
-    cells = vanished_cells(bound.data, probabilities, " ".join((spec.formula_text, *names))) if infinite else ()
-    parts = []
-    if infinite:
-        parts.append(f"{len(infinite)} of {len(names)} estimates run to infinity")
-    if flat:
-        parts.append(f"not identified: {', '.join(flat)}" if len(flat) <= 3 else f"{len(flat)} are not identified")
-    if any(name in flat for name in names[n_coef:]):
-        consistent = "not judged, because a lambda is not identified"
-    return Identification(False, flat, infinite, cells, ", ".join(parts), consistent)
-
-
-def _infinite(
-    bound: Bound, found: Found, moments: Moments, probabilities: Floats, moved: NDArray[np.bool_]
-) -> tuple[tuple[str, int], ...]:
-    """Coefficients that run to infinity, with the sign; those whose limit has no determined sign are left out."""
-    problem, data = bound.problem, bound.data
-    row = np.zeros(probabilities.shape, dtype=bool)
-    row[data.row_case(), data.row_alternative] = True
-    gone = row & (probabilities < VANISHED)
-    if not gone.any() or not moved.any():
-        return ()
-    directions = moments.flat.T
-    gains = np.stack([problem.utility_gains(d, data.n_alternatives)[gone] for d in directions], axis=1)
-    where = np.flatnonzero(moved)
-    scale = np.sqrt(np.diag(moments.jacobian @ np.linalg.inv(found.reference) @ moments.jacobian.T))[where]
-    signs = recession_signs(gains, moments.jacobian[where] @ moments.flat / scale[:, None])
-    return tuple((problem.space.names[k], int(sign)) for k, sign in zip(where, signs, strict=True) if sign)
-
-
-def _ended(found: Found) -> bool:
-    """Whether the search ended where the log-likelihood rises no more, be it on a ridge."""
-    return found.maximum.status in ("maximum", "flat")
-
-
-def _lambdas(spec: ModelSpec, theta: dict[str, float]) -> dict[str, float]:
-    if spec.nests is None:
-        return {}
-    degenerate = degenerate_lambdas(spec)
-    return {
-        node: 1.0 if f"lambda:{node}" in degenerate else theta.get(f"lambda:{node}", theta.get("lambda", 1.0))
-        for node in spec.nests.nodes
-    }
-
-
-def _edge(names: Sequence[str], theta: Floats, n_coef: int) -> str:
-    """Lambdas that run to the edge of their domain, which is what most failed searches of nested models come to."""
-    low = [name for name, value in zip(names[n_coef:], theta[n_coef:], strict=True) if value < EDGE]
-    high = [name for name, value in zip(names[n_coef:], theta[n_coef:], strict=True) if value > 1 / EDGE]
-    words = [f"towards zero: {', '.join(low)}"] * bool(low) + [f"without bound: {', '.join(high)}"] * bool(high)
-    return f"; lambdas that run {', '.join(words)} (fix or tie them, or leave the nest out)" if words else ""
-
-
-def _message(found: Found, identification: Identification, names: Sequence[str], theta: Floats, n_coef: int) -> str:
-    maximum = found.maximum
-    iterations = len(maximum.steps) - 1
-    away = f"{maximum.decrement:.1e} standard errors from the maximum"
-    if maximum.status == "maximum" and identification.ok:
-        return f"maximum after {iterations} iterations, {away}"
-    if maximum.status in ("maximum", "flat"):
-        return f"no finite maximum: {identification.verdict}"
-    ends = {
-        "stalled": f"the search stalled, by the curvature {away}",
-        "iteration limit": f"stopped at the limit of {iterations} iterations, {away}",
-    }
-    return ends[maximum.status] + _edge(names, theta, n_coef)
-
-
-def _trace(found: Found) -> pd.DataFrame:
-    steps = found.maximum.steps
-    return pd.DataFrame(
-        {
-            "iteration": [step.iteration for step in steps],
-            "llf": [step.value for step in steps],
-            "gradient": [step.decrement for step in steps],
-            "step": [step.length for step in steps],
-            "seconds": [step.seconds for step in steps],
-        }
-    )
-
-
-def _df_model(moments: Moments, identification: Identification) -> int:
-    """Estimated parameters; directions in which the likelihood is flat throughout are not counted."""
-    flat = 0 if identification.infinite else moments.flat.shape[1]
-    return int(moments.moving.sum()) - flat
-
-
-def _start_notes(found: Found) -> tuple[str, ...]:
-    if found.starts is None:
-        return ()
-    agreeing = int(found.starts["agrees with the best"].sum())
-    return (f"Best of {len(found.starts)} starts; {agreeing} of them end at this log-likelihood (fit.starts).",)
-
-
-def _degenerate_notes(spec: ModelSpec) -> tuple[str, ...]:
-    names = degenerate_lambdas(spec)
-    if not names:
-        return ()
-    which = ", ".join(names)
-    return (f"{which}: a nest with one child has no lambda of its own; fixed at 1 and not counted.",)
