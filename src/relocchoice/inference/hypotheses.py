@@ -13,10 +13,10 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2
 
 from relocchoice.errors import SpecificationError
 from relocchoice.inference.linear_expressions import linear_equations
+from relocchoice.inference.tails import chi2_tail
 
 Hypotheses = str | Sequence[str] | NDArray[np.float64]
 
@@ -172,7 +172,7 @@ def _wald_statistic(
     statistic = float(np.sum(rotated[kept] ** 2 / roots[kept]))
     repeated = len(gap) - rank
     message = f"{repeated} of {len(gap)} restrictions follow from the others or from the model" if repeated else ""
-    return TestResult(statistic, rank, float(chi2.sf(statistic, rank)), null, f"chi2({rank})", message)
+    return TestResult(statistic, rank, chi2_tail(statistic, rank), null, f"chi2({rank})", message)
 
 
 def _gap_scale(

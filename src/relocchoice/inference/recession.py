@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 
 Floats = NDArray[np.float64]
 SMALL = 1e-7
@@ -38,5 +37,7 @@ def recession_signs(gains: Floats, moves: Floats) -> NDArray[np.intp]:
 
 def _reach(objective: Floats, rows: Floats, limits: Floats) -> float:
     """The largest value of objective'c with rows c <= limits."""
+    from scipy.optimize import linprog  # slow to import, and only separated data need it
+
     solved = linprog(-objective, A_ub=rows, b_ub=limits, bounds=(None, None), method="highs")
     return -float(solved.fun) if solved.status == 0 and solved.fun is not None else 0.0

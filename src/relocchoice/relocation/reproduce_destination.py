@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2
 
+from relocchoice.inference.tails import chi2_quantile
 from relocchoice.relocation import reproduce_destination_data as data
 from relocchoice.relocation.reproduce_destination_fits import (
     BASE,
@@ -40,7 +40,7 @@ from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.compare import compare
 from relocchoice.results.table import Table
 
-INTERVAL_DEPTH = float(chi2.isf(0.05, 1)) / 2
+INTERVAL_DEPTH = chi2_quantile(0.05, 1) / 2
 """How far below its maximum a log-likelihood stays inside the 95 % interval of one parameter."""
 
 Header = tuple[tuple[str, str], ...]

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from scipy.stats import chi2
-
+from relocchoice.inference.tails import chi2_tail
 from relocchoice.results import numbers
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.table import Table
@@ -51,7 +50,7 @@ class LikelihoodRatio:
 def likelihood_ratio(small: Step, large: Step) -> LikelihoodRatio:
     """G = 2 (L of the large model - L of the small one), with the difference of their numbers of parameters."""
     statistic, df = 2.0 * (large.llf - small.llf), large.parameters - small.parameters
-    return LikelihoodRatio(statistic, df, float(chi2.sf(max(statistic, 0.0), df)))
+    return LikelihoodRatio(statistic, df, chi2_tail(statistic, df))
 
 
 def step_rows(steps: Sequence[Step]) -> list[Row]:

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2, norm
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.inference.tails import chi2_tail, normal_quantile, two_sided
 from relocchoice.models import MultinomialLogit
 from relocchoice.relocation import seed_notes
 from relocchoice.relocation.reproduce_record import Folder, Reproduction
@@ -68,17 +68,17 @@ def size_rates() -> SizeRates:
     dummies[:, 0] = 1.0
     fitted, equal = (_poisson(counts, design) for design in (dummies, dummies[:, :1]))
     log_ratio, error = np.asarray(fitted.params)[1:], np.asarray(fitted.bse)[1:]
-    half = norm.isf((1 - COVERED) / 2) * error
+    half = normal_quantile((1 - COVERED) / 2) * error
     rate = counts["relocations"] / counts["firms"]
     table = counts.assign(
         rate=rate,
         ratio=np.exp([0.0, *log_ratio]),
         lower=[np.nan, *np.exp(log_ratio - half)],
         upper=[np.nan, *np.exp(log_ratio + half)],
-        pvalue=[np.nan, *(2 * norm.sf(np.abs(log_ratio / error)))],
+        pvalue=[np.nan, *two_sided(log_ratio / error)],
     )
     statistic, df = 2.0 * (fitted.llf - equal.llf), len(counts) - 1
-    return SizeRates(table, log_ratio, error, statistic, df, float(chi2.sf(statistic, df)), float(fitted.llf))
+    return SizeRates(table, log_ratio, error, statistic, df, chi2_tail(statistic, df), float(fitted.llf))
 
 
 def _poisson(counts: pd.DataFrame, design: np.ndarray) -> Any:

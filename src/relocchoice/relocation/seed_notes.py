@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pandas as pd
-from scipy.stats import binomtest
 
 from relocchoice.relocation.checking import counted, rounded_percent
 from relocchoice.relocation.seed_checks import (
@@ -142,6 +141,8 @@ def _firms_by_assets() -> pd.DataFrame:
 def _note_on_size(relocated: int) -> str:
     assets, small = _firms_by_assets()["count"], small_relocations()
     base = assets.iloc[0] / assets.sum()
+    from scipy.stats import binomtest  # slow to import, and only this note needs it
+
     p_value = binomtest(small, relocated, base).pvalue
     return (
         f"The text's {prose_figures()['relocated_small_share']:g} percent of relocating firms with assets below 40 "

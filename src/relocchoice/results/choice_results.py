@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import chi2, norm
 
 from relocchoice.errors import OptionError
 from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
+from relocchoice.inference.tails import chi2_tail, normal_quantile, two_sided
 from relocchoice.results.blocks import CONSTANTS, WITHOUT_ERROR, is_dissimilarity
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary, summary_table
@@ -110,7 +110,7 @@ class ChoiceResults:
     def pvalues(self) -> pd.Series:
         """(p,) two-sided p-values of :attr:`tvalues` under the standard normal distribution."""
         z = self.tvalues
-        return pd.Series(2.0 * norm.sf(np.abs(z.to_numpy())), index=z.index, name="pvalues")
+        return pd.Series(two_sided(z.to_numpy()), index=z.index, name="pvalues")
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """(p, 2) lower (column 0) and upper (column 1) ends of the intervals that cover with probability 1 - alpha.
@@ -122,7 +122,7 @@ class ChoiceResults:
         """
         if not 0 < alpha < 1:
             raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
-        half = norm.isf(alpha / 2) * self.bse
+        half = normal_quantile(alpha / 2) * self.bse
         centre = self.params.where(half.notna())
         return pd.DataFrame({0: centre - half, 1: centre + half})
 
@@ -182,7 +182,7 @@ class ChoiceResults:
         """P-value of :attr:`llr`; NaN without degrees of freedom or when the model does not nest :attr:`llr_null`."""
         if self.llr_df <= 0 or not self._nests_null():
             return math.nan
-        return float(chi2.sf(max(self.llr, 0.0), self.llr_df))
+        return chi2_tail(self.llr, self.llr_df)
 
     def _nests_null(self) -> bool:
         """Whether some value of the free parameters gives the null: no offset, nothing fixed away from it."""
