@@ -20,14 +20,7 @@ from numpy.typing import NDArray
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.errors import DataError, Finding, SpecificationError
 from relocchoice.spec.columns import Column, UtilityColumns
-from relocchoice.spec.evaluate import (
-    Evaluated,
-    TermsEncoding,
-    apply_terms,
-    learn_terms,
-    source_columns,
-    unknown_columns,
-)
+from relocchoice.spec.evaluate import Evaluated, TermsEncoding, apply_terms, learn_terms
 from relocchoice.spec.labels import (
     Label,
     close_labels,
@@ -40,6 +33,7 @@ from relocchoice.spec.labels import (
 )
 from relocchoice.spec.offset import apply_offset, learn_offset, parse_single
 from relocchoice.spec.parts import parse_part, split_formula
+from relocchoice.spec.term_checks import source_columns, unknown_columns
 
 RESPONSE_ROLES = ("chosen", "count", "alternative")
 RESPONSE_WORDS = ("chosen", "choice")

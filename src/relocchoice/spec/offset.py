@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.errors import SpecificationError
-from relocchoice.spec.evaluate import Evaluated, Rows, TermsEncoding, apply_terms, learn_terms
+from relocchoice.spec.evaluate import Evaluated, TermsEncoding, apply_terms, learn_terms
 from relocchoice.spec.labels import listed
 from relocchoice.spec.parts import ParsedTerm, parse_part
+from relocchoice.spec.term_checks import Rows
 
 
 def parse_single(text: str, role: str) -> ParsedTerm:

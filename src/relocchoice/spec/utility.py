@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.errors import DataError, Finding, SpecificationError
 from relocchoice.spec.columns import Column, UtilityColumns
-from relocchoice.spec.evaluate import TermsEncoding, apply_terms, source_columns, unknown_columns
+from relocchoice.spec.evaluate import TermsEncoding, apply_terms
 from relocchoice.spec.labels import Label, find_label, find_labels, hint, label_from_json, label_to_json, listed, plain
 from relocchoice.spec.offset import apply_offset, learn_offset, learn_single, parse_single
+from relocchoice.spec.term_checks import source_columns, unknown_columns
 
 Terms: TypeAlias = Mapping[str, "str | int"]
 CONSTANT = "1"
