@@ -17,12 +17,13 @@ class Progress:
 
     Parameters
     ----------
-    show : True shows every iteration, False none; None shows them on a terminal once two seconds have passed.
+    show : True shows every iteration, False none; None shows them on a terminal or in a notebook once two seconds have
+        passed.
     """
 
     def __init__(self, show: bool | None) -> None:
         self._always = show is True
-        self._on = show is True or (show is None and sys.stderr.isatty())
+        self._on = show is True or (show is None and _watched())
         self._began = time.perf_counter()
         self._shown = False
 
@@ -33,7 +34,7 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._shown:
-            sys.stderr.write("\n" if sys.stderr.isatty() else "")
+            sys.stderr.write("\n" if _watched() else "")
 
     def _line(self, step: Step) -> None:
         seconds = time.perf_counter() - self._began
@@ -41,6 +42,11 @@ class Progress:
             return
         text = f"iteration {step.iteration:3d}  log-likelihood {step.value:.6f}  distance {step.decrement:.2e}"
         text += f"  {seconds:.1f} s"
-        sys.stderr.write(f"\r{text}" if sys.stderr.isatty() else f"{text}\n")
+        sys.stderr.write(f"\r{text}" if _watched() else f"{text}\n")
         sys.stderr.flush()
         self._shown = True
+
+
+def _watched() -> bool:
+    """Whether somebody looks at the stream as it is written: a terminal, or a notebook's kernel."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
