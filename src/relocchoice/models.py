@@ -122,7 +122,8 @@ class MultinomialLogit:
         start : parameter -> starting value.
         starts : number of starts; those after the first are random, drawn with ``seed``.
         max_iterations, tolerance : of Newton's method; the tolerance is a distance in standard errors.
-        progress : show the iterations; None shows them in a terminal or notebook when the fit takes more than two seconds.
+        progress : show the iterations; None shows them in a terminal or notebook when the fit takes more than two
+            seconds.
 
         Raises
         ------
