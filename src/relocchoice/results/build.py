@@ -70,7 +70,7 @@ def estimate(
     return ChoiceResults(
         spec=spec,
         encoding=encoding,
-        parameters=parameter_frame(spec, columns, problem, found, moments, identification),
+        parameters=parameter_frame(columns, problem, found, moments, identification),
         covariance=cov,
         llf=found.maximum.evaluation.value,
         llnull=null_loglik(data),

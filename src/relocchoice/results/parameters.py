@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from relocchoice.engine.bind import degenerate_lambdas
 from relocchoice.engine.problem import Problem
 from relocchoice.engine.search import Found
 from relocchoice.inference.covariance import Moments
 from relocchoice.inference.identification import Identification
 from relocchoice.spec.columns import Column, UtilityColumns
-from relocchoice.spec.model import ModelSpec
 
 LAMBDA_BLOCK = "Dissimilarity (lambda)"
 MIXED_BLOCK = "Coefficients"
@@ -23,7 +21,6 @@ BLOCKS = {
 
 
 def parameter_frame(
-    spec: ModelSpec,
     columns: UtilityColumns,
     problem: Problem,
     found: Found,
@@ -35,9 +32,7 @@ def parameter_frame(
     estimate = moments.theta.copy()
     status: list[str] = list(space.status)
     notes = ["" for _ in space.names]
-    for k, name in enumerate(space.names):
-        if name in degenerate_lambdas(spec):
-            notes[k] = "nest with one child"
+    for k in range(len(space.names)):
         if status[k] == "tied":
             notes[k] = f"= {space.free_names[int(space.matrix[k].argmax())]}"
     held = np.abs(moments.jacobian[:, found.maximum.active]).sum(axis=1) > 0
