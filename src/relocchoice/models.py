@@ -41,6 +41,10 @@ def _fit(
     options: SearchOptions,
     progress: bool | None,
 ) -> ChoiceResults:
+    if groups is not None and cov_type != "cluster":
+        raise OptionError(f"groups= goes with cov_type='cluster', not with cov_type={cov_type!r}")
+    if small_sample not in (None, True, False):
+        raise OptionError.of("small_sample", small_sample, "True, False, None")
     if cov_type is None:
         cov_type = "robust" if getattr(data, "weight_kind", None) == "sampling" else "hessian"
     with one_thread(), Progress(progress) as on_step:
@@ -212,9 +216,9 @@ class NestedLogit:
 
 
 def _options(starts: int, seed: int, max_iterations: int, tolerance: float) -> SearchOptions:
-    for argument, value, least in (("starts", starts, 1), ("max_iterations", max_iterations, 0)):
-        if not isinstance(value, int) or value < least:
+    for argument, value, least in (("starts", starts, 1), ("max_iterations", max_iterations, 0), ("seed", seed, 0)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise OptionError.of(argument, value, f"a whole number of at least {least}")
-    if not 0 < tolerance < 1:
+    if not isinstance(tolerance, float) or not 0 < tolerance < 1:
         raise OptionError.of("tolerance", tolerance, "a number between 0 and 1")
     return SearchOptions(max_iterations, tolerance, starts, seed)

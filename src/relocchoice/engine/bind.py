@@ -15,6 +15,7 @@ from relocchoice.kernels.registry import family_for
 from relocchoice.spec.columns import UtilityColumns
 from relocchoice.spec.design import build_design
 from relocchoice.spec.model import ModelSpec
+from relocchoice.spec.nests import NestTree
 from relocchoice.spec.params import Constraints, ParamSpace, param_space
 
 Floats = NDArray[np.float64]
@@ -47,17 +48,31 @@ def shape_map(spec: ModelSpec, family: Family) -> ShapeMap:
     """One parameter a shape, or a single one for all nests that are not degenerate (``lambdas="common"``)."""
     names = family.shape_names()
     n_shape = len(names)
+    free = np.array([name not in degenerate_lambdas(spec) for name in names], dtype=bool)
     if spec.lambdas == "free" or n_shape == 0:
         return ShapeMap(names, np.zeros(n_shape), np.eye(n_shape))
-    free = np.array([name not in degenerate_lambdas(spec) for name in names])
+    if not free.any():
+        return ShapeMap((), np.ones(n_shape), np.empty((n_shape, 0)))
     return ShapeMap((COMMON,), np.where(free, 0.0, 1.0), free[:, None].astype(float))
 
 
 def degenerate_lambdas(spec: ModelSpec) -> tuple[str, ...]:
-    """Lambdas of nests with one child, which nothing identifies; without normalisation they are identified."""
-    if spec.nests is None or spec.normalisation == "none":
+    """Lambdas that nothing identifies: of nests with every alternative and, if normalised, of nests with one child."""
+    if spec.nests is None:
         return ()
-    return tuple(f"lambda:{node}" for node in spec.nests.degenerate)
+    alone = () if spec.normalisation == "none" else spec.nests.degenerate
+    return tuple(f"lambda:{node}" for node in spec.nests.nodes if node in alone or node in _whole(spec.nests))
+
+
+def _whole(nests: NestTree) -> tuple[str, ...]:
+    """Nests that hold every alternative: their lambda is the scale of all utilities."""
+    below = np.zeros(len(nests.nodes), dtype=int)
+    for nest in nests.leaf_parent:
+        at = int(nest)
+        while at >= 0:
+            below[at] += 1
+            at = int(nests.node_parent[at])
+    return tuple(node for node, count in zip(nests.nodes, below, strict=True) if count == len(nests.leaves))
 
 
 def parameter_space(spec: ModelSpec, coef_names: tuple[str, ...], shapes: ShapeMap) -> ParamSpace:
@@ -104,8 +119,19 @@ def bind(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> Problem:
         family.shift_invariant,
         _unconstrained(space)[: len(columns.names)],
     )
-    weights = np.ones(data.n_cases) if data.weights is None else data.weights
-    return Problem(design, place_families(family, design), space, shapes.constant, shapes.matrix, weights)
+    weights, scale = _weights(data)
+    return Problem(design, place_families(family, design), space, shapes.constant, shapes.matrix, weights, scale)
+
+
+def _weights(data: ChoiceData) -> tuple[Floats, float]:
+    """Case weights and what they were divided by: the unit of sampling weights has no meaning and must not matter."""
+    if data.weights is None:
+        return np.ones(data.n_cases), 1.0
+    if data.weight_kind == "frequency" or not data.weights.any():
+        return data.weights, 1.0
+    top = float(data.weights.max())
+    scale = top * float((data.weights / top).mean())
+    return data.weights / scale, scale
 
 
 def _unconstrained(space: ParamSpace) -> NDArray[np.bool_]:

@@ -55,7 +55,10 @@ def _estimated(data: ChoiceData, counts: Floats) -> float:
     member = np.zeros((data.n_cases, data.n_alternatives), dtype=bool)
     member[data.row_case(), data.row_alternative] = True
     sets, code = np.unique(member, axis=0, return_inverse=True)
-    total = np.bincount(code.ravel(), weights=_weights(data), minlength=len(sets))
+    weights = _weights(data)
+    scale = float(weights.mean())
+    total = np.bincount(code.ravel(), weights=weights / scale, minlength=len(sets))
+    counts = counts / scale
 
     def evaluate(constants: Floats) -> _Evaluation:
         v = np.where(sets, np.concatenate(([0.0], constants)), -np.inf)
@@ -69,4 +72,4 @@ def _estimated(data: ChoiceData, counts: Floats) -> float:
         return _Evaluation(float(value), (counts - expected)[1:], hessian[1:, 1:])
 
     free = np.full(data.n_alternatives - 1, np.inf)
-    return maximise(evaluate, np.zeros(len(free)), -free, free, max_iterations=60).evaluation.value
+    return scale * maximise(evaluate, np.zeros(len(free)), -free, free, max_iterations=60).evaluation.value

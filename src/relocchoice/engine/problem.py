@@ -44,7 +44,8 @@ class Problem:
     design : the columns; families : the family placed on each chunk.
     space : the p parameters of the table, K coefficients first, then the shape parameters.
     shape_constant, shape_matrix : (L,), (L, p - K): the family's shapes from the table's.
-    weights : (n,) case weights, ones without weights.
+    weights : (n,) case weights, ones without weights; sampling weights are brought to mean one.
+    weight_scale : what the weights were divided by.
     """
 
     design: Design
@@ -53,6 +54,7 @@ class Problem:
     shape_constant: Floats
     shape_matrix: Floats
     weights: Floats
+    weight_scale: float = 1.0
     engine: Engine = SERIAL
 
     @property
@@ -111,6 +113,19 @@ class Problem:
             opg=pull.T @ sums.opg @ pull,
             opg_squared=pull.T @ sums.opg_squared @ pull,
         )
+
+    def second_moments(self) -> Floats:
+        """(q,) mean squares of the free parameters' columns over the available alternatives, summed over the cases."""
+        pull = self._pull[: self.n_coef]
+
+        def task(item: tuple[Chunk, Family]) -> Floats:
+            chunk, _ = item
+            place = chunk.placement
+            there = np.ones(place.rows.shape) if place.available is None else place.available.astype(float)
+            moments: Floats = np.diag(pull.T @ chunk.gram(there / there.sum(axis=0)) @ pull)
+            return moments
+
+        return self.engine.map_reduce(task, self._items(), np.add)
 
     def loglik_by_case(self, free: Floats) -> Floats:
         """(n,) unweighted log-likelihoods in the order of the data."""

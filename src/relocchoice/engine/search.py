@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.engine.problem import Evaluation, Problem
+from relocchoice.errors import OptionError
 from relocchoice.kernels.multinomial import MultinomialLogit
 from relocchoice.optimize.newton import Maximum, Step, maximise
 
@@ -57,12 +58,23 @@ def reference_information(problem: Problem) -> Floats:
     Coefficients: minus the Hessian of the multinomial logit, which is definite whatever the shapes are held at. Shapes:
     the outer product's diagonal.
     """
+    bare = bare_problem(problem)
     shape, null = _is_shape(problem), _null_point(problem)
-    reference = -_without_shapes(problem).evaluate(null).hessian
+    reference = -_without_shapes(bare).evaluate(null).hessian
     reference[shape] = reference[:, shape] = 0.0
     if shape.any():
-        reference[shape, shape] = np.maximum(np.diag(problem.evaluate(null).opg)[shape], 1e-8)
+        reference[shape, shape] = np.maximum(np.diag(bare.evaluate(null).opg)[shape], 1e-8)
     return reference
+
+
+def bare_problem(problem: Problem) -> Problem:
+    """The problem without offset and with fixed coefficients at zero: at zero all shares are equal."""
+    constant = problem.space.constant.copy()
+    constant[: problem.n_coef] = 0.0
+    chunks = tuple(replace(chunk, offset=None) for chunk in problem.design.chunks)
+    return replace(
+        problem, space=replace(problem.space, constant=constant), design=replace(problem.design, chunks=chunks)
+    )
 
 
 def search(
@@ -93,19 +105,32 @@ def search(
             on_step=on_step,
         )
 
-    first = (
-        problem.space.restrict(problem.internal_from_user(start))
-        if start is not None
-        else automatic_start(problem, options)
-    )
-    runs = [run(first)]
-    if runs[0].status not in ("maximum", "flat") and start is None and _is_shape(problem).any():
-        runs += [run(free) for free in _shape_grid(problem, first)[1::2]]
+    runs = [] if start is None else [_run_from_user(run, problem.space.restrict(problem.internal_from_user(start)))]
+    if not any(run.status in ("maximum", "flat") for run in runs):
+        first = automatic_start(problem, options)
+        runs.append(run(first))
+        if runs[-1].status not in ("maximum", "flat") and _is_shape(problem).any():
+            runs += [run(free) for free in _shape_grid(problem, first)[1::2]]
     rng = np.random.default_rng(options.seed)
-    runs += [run(_random_start(problem, first, rng)) for _ in range(options.starts - 1)]
-    best = max(runs, key=lambda maximum: (maximum.status == "maximum", maximum.evaluation.value))
-    table = _starts_table(runs, best) if len(runs) > 1 else None
+    near, spread = runs[0].x, _spread(problem, reference)
+    runs += [run(_random_start(problem, near, spread, rng)) for _ in range(options.starts - 1)]
+    best = _best(runs)
+    table = _starts_table(runs, best, problem.weight_scale) if len(runs) > 1 else None
     return Found(best, reference, table, time.perf_counter() - began)
+
+
+def _run_from_user(run: Callable[[Floats], Maximum[Evaluation]], free: Floats) -> Maximum[Evaluation]:
+    try:
+        return run(free)
+    except ValueError as error:
+        raise OptionError(f"start= is not usable: {error}; give values at which the log-likelihood is finite") from None
+
+
+def _best(runs: list[Maximum[Evaluation]]) -> Maximum[Evaluation]:
+    """The highest; among runs that end equally high, one that ended at a maximum."""
+    top = max(run.evaluation.value for run in runs)
+    equal = [run for run in runs if run.evaluation.value >= top - AGREE]
+    return max(equal, key=lambda run: (run.status == "maximum", run.evaluation.value))
 
 
 def automatic_start(problem: Problem, options: SearchOptions) -> Floats:
@@ -159,9 +184,14 @@ def _shape_grid(problem: Problem, free: Floats) -> list[Floats]:
     return out
 
 
-def _random_start(problem: Problem, near: Floats, rng: np.random.Generator) -> Floats:
+def _spread(problem: Problem, reference: Floats) -> Floats:
+    """(q,) changes of the coefficients that move utilities by about one."""
+    return np.sqrt(problem.weights.sum() / np.maximum(np.diag(reference), 1e-300))
+
+
+def _random_start(problem: Problem, near: Floats, spread: Floats, rng: np.random.Generator) -> Floats:
     shape = _is_shape(problem)
-    point = near * rng.uniform(0.3, 1.7, len(near))
+    point = near + rng.normal(size=len(near)) * spread
     point[shape] = rng.uniform(0.2, 1.2, int(shape.sum()))
     return np.clip(point, problem.space.lower, problem.space.upper)
 
@@ -175,10 +205,10 @@ def _null_point(problem: Problem) -> Floats:
     return _is_shape(problem).astype(float)
 
 
-def _starts_table(runs: list[Maximum[Evaluation]], best: Maximum[Evaluation]) -> pd.DataFrame:
+def _starts_table(runs: list[Maximum[Evaluation]], best: Maximum[Evaluation], weight_scale: float) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "llf": [run.evaluation.value for run in runs],
+            "llf": [weight_scale * run.evaluation.value for run in runs],
             "status": [run.status for run in runs],
             "iterations": [len(run.steps) - 1 for run in runs],
             "agrees with the best": [best.evaluation.value - run.evaluation.value < AGREE for run in runs],

@@ -78,8 +78,11 @@ class Clusters:
 
     @classmethod
     def of(cls, scores: Floats, weights: Floats, codes: NDArray[np.intp]) -> Clusters:
-        """Sum (n, q) scores with weights by group code."""
-        n_groups = int(codes.max()) + 1
+        """Sum (n, q) scores with weights by group code; cases of weight zero do not count, nor groups of them."""
+        counted = weights > 0
+        _, codes = np.unique(codes[counted], return_inverse=True)
+        scores, weights = scores[counted], weights[counted]
+        n_groups = int(codes.max(initial=-1)) + 1
         totals = np.zeros((n_groups, scores.shape[1]))
         for k, score in enumerate(scores.T):
             totals[:, k] = np.bincount(codes, weights=weights * score, minlength=n_groups)
@@ -132,6 +135,8 @@ def _opg(moments: Moments, clusters: Clusters | None, small_sample: bool | None)
 def _robust(moments: Moments, clusters: Clusters | None, small_sample: bool | None) -> Covariance:
     sampling = moments.weight_kind == "sampling"
     use = sampling if small_sample is None else small_sample
+    if use and moments.nobs <= 1:
+        raise OptionError("small_sample=True needs at least two observations; the factor n/(n - 1) does not exist")
     factor = moments.nobs / (moments.nobs - 1) if use else 1.0
     bread = _inverse(moments, -moments.hessian)
     meat = moments.opg_squared if sampling else moments.opg

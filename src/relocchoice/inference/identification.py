@@ -13,6 +13,7 @@ from relocchoice.errors import Finding, IdentificationError
 Floats = NDArray[np.float64]
 
 COLLINEAR = 1e-12
+DEAD = 1e-13
 FLAT = 1e-9
 TOUCHED = 1e-6
 
@@ -39,12 +40,13 @@ class Identification:
     lambda_verdict: str | None = None
 
 
-def check_collinear(information: Floats, jacobian: Floats, names: tuple[str, ...], n_coef: int) -> None:
+def check_collinear(information: Floats, sizes: Floats, jacobian: Floats, names: tuple[str, ...], n_coef: int) -> None:
     """Refuse coefficients that no data of this design could tell apart.
 
     Parameters
     ----------
     information : (q, q) minus the Hessian at zero coefficients, where every column still counts.
+    sizes : (q,) second moments of the columns; a column whose information is rounding beside it says nothing.
     jacobian : (p, q) user's parameters by free ones; names : (p,); n_coef : how many of the p are coefficients.
 
     Raises
@@ -54,9 +56,7 @@ def check_collinear(information: Floats, jacobian: Floats, names: tuple[str, ...
     coefs = np.abs(jacobian[:n_coef]).sum(axis=0) > 0
     block = information[np.ix_(coefs, coefs)]
     size = np.sqrt(np.maximum(np.diag(block), 0.0))
-    dead = size <= 1e-14 * size.max(initial=0.0)
-    if size.max(initial=0.0) == 0.0:
-        dead[:] = True
+    dead = np.diag(block) <= DEAD * sizes[coefs]
     findings = [_dead(jacobian[:, np.flatnonzero(coefs)[k]], names) for k in np.flatnonzero(dead)]
     live = ~dead
     scaled = block[np.ix_(live, live)] / np.outer(size[live], size[live])

@@ -167,21 +167,23 @@ def _upward(tree: SlotTree, v: Floats, available: NDArray[np.bool_] | None, scal
             continue
         slots, below = own[m], list(children[m])
         z_slot, z_node = w_slot[slots] / scales.sigma[m], w_node[below] / scales.sigma[m]
-        log_sum[m] = _log_sum_exp(z_slot, z_node)
-        finite = np.where(np.isfinite(log_sum[m]), log_sum[m], 0.0)
-        log_p_slot[slots] = z_slot - finite
-        log_p_node[below] = z_node - finite
+        top, log_total = _log_sum_exp(z_slot, z_node)
+        log_sum[m] = top + log_total
+        # subtracting the sum itself would lose digits of log p where utilities / lambda are large
+        finite = np.where(np.isfinite(log_total), log_total, 0.0)
+        log_p_slot[slots] = (z_slot - top) - finite
+        log_p_node[below] = (z_node - top) - finite
         w_node[m] = scales.tau[m] * log_sum[m]
     return _Upward(tree, scales, children, own, log_p_slot, log_p_node, log_sum)
 
 
-def _log_sum_exp(a: Floats, b: Floats) -> Floats:
-    """log of the column sums of exp over both; -inf where every entry is (a node without available alternatives)."""
+def _log_sum_exp(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """Column maxima m over both and log sum exp(. - m); 0 and -inf for a node without available alternatives."""
     top = np.maximum(a.max(axis=0, initial=-np.inf), b.max(axis=0, initial=-np.inf))
     top = np.where(np.isfinite(top), top, 0.0)
     total = np.exp(a - top).sum(axis=0) + np.exp(b - top).sum(axis=0)
     with np.errstate(divide="ignore"):
-        return top + np.log(total)
+        return top, np.log(total)
 
 
 def _chosen_path(up: _Upward, chosen: NDArray[np.intp]) -> _Path:

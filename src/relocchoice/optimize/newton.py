@@ -132,8 +132,11 @@ def maximise(
             x_new, trial, length = _line_search(objective, x, now, direction, lower, upper)
             if trial is None and direction.least < -SADDLE:
                 x_new, trial, length = _line_search(objective, x, now, _leave_saddle(direction), lower, upper)
-            if trial is None:
-                status = _verdict(now, direction, active, reference) if direction.decrement < 1e-5 else "stalled"
+            if trial is None and 0.5 * direction.decrement**2 <= 4 * _noise(now):
+                status = _verdict(now, direction, active, reference)
+            elif trial is None:
+                x_new, trial, length = _reference_step(objective, x, now, reference, ~active, lower, upper)
+                status = "stalled" if trial is None else None
         else:
             trial = None
         step = Step(iteration, now.value, direction.decrement, length, direction.least, time.perf_counter() - began)
@@ -191,7 +194,7 @@ def _line_search(
     objective: Callable[[Floats], At], x: Floats, now: At, direction: _Direction, lower: Floats, upper: Floats
 ) -> tuple[Floats, At | None, float]:
     """Halve the step until the function rises enough; the whole evaluation is taken at each trial point."""
-    noise = NOISE * (1.0 + abs(now.value))
+    noise = _noise(now)
     signs = (1.0, -1.0) if direction.slope == 0.0 else (1.0,)
     for sign in signs:
         step = sign * direction.step
@@ -207,6 +210,42 @@ def _line_search(
             if length * np.sqrt(direction.slope) < 1e-12 and direction.slope > 0:
                 break
     return x, None, 0.0
+
+
+def _reference_step(
+    objective: Callable[[Floats], At],
+    x: Floats,
+    now: At,
+    reference: Floats | None,
+    free: NDArray[np.bool_],
+    lower: Floats,
+    upper: Floats,
+) -> tuple[Floats, At | None, float]:
+    """Where the curvature says nothing (far out, all probabilities zero or one): the gradient in the reference's metric.
+
+    The step is halved until the function rises, then doubled as long as it goes on rising.
+    """
+    if reference is None or not free.any():
+        return x, None, 0.0
+    step = np.zeros_like(x)
+    step[free] = np.linalg.solve(reference[np.ix_(free, free)], now.gradient[free])
+    best, at, length = x, None, 1.0
+    for _ in range(100):
+        x_new = _inside(np.clip(x + length * step, lower, upper), lower, upper)
+        trial = objective(x_new)
+        if np.isfinite(trial.value) and trial.value > (now if at is None else at).value + _noise(now):
+            best, at = x_new, trial
+            length *= 2.0
+        elif at is not None or length < 1e-9:
+            break
+        else:
+            length *= 0.5
+    return best, at, length
+
+
+def _noise(now: Evaluation) -> float:
+    """Rounding of the function's value."""
+    return NOISE * (1.0 + abs(now.value))
 
 
 def _closer(now: Evaluation, trial: Evaluation, x_new: Floats, lower: Floats, upper: Floats) -> bool:

@@ -18,20 +18,25 @@ from relocchoice.spec.model import ModelSpec
 EDGE = 0.05
 
 
-def status_message(found: Found, identification: Identification, problem: Problem, theta: NDArray[np.float64]) -> str:
+def status_message(found: Found, identification: Identification, problem: Problem) -> str:
     """One sentence without a full stop: where the search ended, and how far from a maximum."""
     maximum = found.maximum
-    iterations = len(maximum.steps) - 1
+    count = len(maximum.steps) - 1
+    iterations = f"{count} iteration{'s' * (count != 1)}"
     away = f"{maximum.decrement:.1e} standard errors from the maximum"
     if maximum.status == "maximum" and identification.ok:
-        return f"maximum after {iterations} iterations, {away}"
-    if found.ended:
+        return f"maximum after {iterations}, {away}"
+    if found.ended and identification.infinite:
         return f"no finite maximum: {identification.verdict}"
+    if found.ended:
+        return f"no unique maximum: {identification.verdict}"
     ends = {
         "stalled": f"the search stalled, by the curvature {away}",
-        "iteration limit": f"stopped at the limit of {iterations} iterations, {away}",
+        "iteration limit": f"stopped at the limit of {iterations}, {away}",
     }
-    return ends[maximum.status] + _edge(problem.space.names[problem.n_coef :], theta[problem.n_coef :])
+    free = np.abs(problem.space.matrix[problem.n_coef :]).sum(axis=1) > 0
+    names = [name for name, is_free in zip(problem.space.names[problem.n_coef :], free, strict=True) if is_free]
+    return ends[maximum.status] + _edge(names, problem.user(maximum.x)[problem.n_coef :][free])
 
 
 def _edge(names: Sequence[str], lambdas: NDArray[np.float64]) -> str:
@@ -42,13 +47,13 @@ def _edge(names: Sequence[str], lambdas: NDArray[np.float64]) -> str:
     return f"; lambdas that run {', '.join(words)} (fix or tie them, or leave the nest out)" if words else ""
 
 
-def trace_frame(found: Found) -> pd.DataFrame:
+def trace_frame(found: Found, weight_scale: float) -> pd.DataFrame:
     """One row an iteration of the best run."""
     steps = found.maximum.steps
     return pd.DataFrame(
         {
             "iteration": [step.iteration for step in steps],
-            "llf": [step.value for step in steps],
+            "llf": [weight_scale * step.value for step in steps],
             "gradient": [step.decrement for step in steps],
             "step": [step.length for step in steps],
             "seconds": [step.seconds for step in steps],
@@ -67,7 +72,10 @@ def fit_notes(spec: ModelSpec, found: Found) -> tuple[str, ...]:
     notes = []
     alone = degenerate_lambdas(spec)
     if alone:
-        notes.append(f"{', '.join(alone)}: a nest with one child has no lambda of its own; fixed at 1 and not counted.")
+        notes.append(
+            f"{', '.join(alone)}: a nest with one child, or with every alternative, has no lambda of its own; "
+            "it is fixed at 1 and not counted."
+        )
     if found.starts is not None:
         agreeing = int(found.starts["agrees with the best"].sum())
         notes.append(f"Best of {len(found.starts)} starts; {agreeing} of them end at this log-likelihood (fit.starts).")

@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.errors import SpecificationError
 from relocchoice.spec.columns import Column, UtilityColumns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+LARGEST = 1e152
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +86,11 @@ def _size(column: Column) -> float:
         return 1.0
     low, high = float(column.values.min()), float(column.values.max())
     size = max(high / 2 - low / 2, 0.0) or max(abs(low), abs(high))
+    if size > LARGEST or 0 < size < 1 / LARGEST:
+        raise SpecificationError(
+            f"the values of {column.label!r} range over about {size:.1g}, too far from 1 for double precision; "
+            "give the column another unit"
+        )
     return float(2.0 ** np.floor(np.log2(size))) if size > 0 else 1.0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -52,6 +52,10 @@ class ModelSpec:
                 raise OptionError.of(argument, value, ", ".join(valid))
         if (self.nests is None) != (self.family == "multinomial"):
             raise SpecificationError("a nested model needs nests, and a multinomial one has none")
+        if self.nests is not None and not self.nests.nodes:
+            raise SpecificationError("no alternative stands in a nest; name a nest, or use MultinomialLogit")
+        if not isinstance(self.base, Hashable):
+            raise SpecificationError(f"base={self.base!r} is not a label; give one alternative")
 
     @property
     def formula_text(self) -> str:
