@@ -11,8 +11,8 @@ from relocchoice.data.choice_data import ChoiceData
 from relocchoice.engine.progress import Progress
 from relocchoice.engine.reduce import one_thread
 from relocchoice.engine.search import SearchOptions
-from relocchoice.errors import ConvergenceWarning, OptionError, SpecificationError
-from relocchoice.results.build import estimate
+from relocchoice.errors import ConvergenceWarning, Finding, OptionError, SpecificationError
+from relocchoice.results.build import estimate, problems
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.spec.formula import Formula
 from relocchoice.spec.model import Lambdas, ModelSpec, Normalisation
@@ -31,10 +31,18 @@ def _specification(utilities: str | Formula | UtilitySpec, offset: str | None) -
     return utilities
 
 
+def _settle(model: MultinomialLogit | NestedLogit, spec: ModelSpec) -> None:
+    """Give the model its specification, and the specification's own copies of what the user passed."""
+    object.__setattr__(model, "spec", spec)
+    for name in ("fixed", "equal", "bounds"):
+        object.__setattr__(model, name, getattr(spec.constraints, name))
+
+
 def _fit(
     spec: ModelSpec,
     data: ChoiceData,
     cov_type: str | None,
+    *,
     groups: Any,
     small_sample: bool | None,
     start: Mapping[str, float] | None,
@@ -97,7 +105,17 @@ class MultinomialLogit:
             self.base,
             Constraints(self.fixed, self.equal, self.bounds),
         )
-        object.__setattr__(self, "spec", spec)
+        _settle(self, spec)
+
+    def check(self, data: ChoiceData) -> tuple[Finding, ...]:
+        """Everything that keeps this model from being estimated on these data, found without estimating.
+
+        The findings are those of the errors that :meth:`fit` would raise: columns that are constant, missing or in the
+        wrong part of the formula, nests that do not fit the alternatives, unknown parameters, collinear columns. ``()``
+        when
+        there are none.
+        """
+        return problems(self.spec, data)
 
     def fit(
         self,
@@ -140,7 +158,16 @@ class MultinomialLogit:
             When the search did not end at a maximum or the maximum is not finite; the results say why.
         """
         options = _options(starts, seed, max_iterations, tolerance)
-        return _fit(self.spec, data, cov_type, groups, small_sample, start, options, progress)
+        return _fit(
+            self.spec,
+            data,
+            cov_type,
+            groups=groups,
+            small_sample=small_sample,
+            start=start,
+            options=options,
+            progress=progress,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,7 +217,17 @@ class NestedLogit:
             self.normalisation,
             self.lambdas,
         )
-        object.__setattr__(self, "spec", spec)
+        _settle(self, spec)
+
+    def check(self, data: ChoiceData) -> tuple[Finding, ...]:
+        """Everything that keeps this model from being estimated on these data, found without estimating.
+
+        The findings are those of the errors that :meth:`fit` would raise: columns that are constant, missing or in the
+        wrong part of the formula, nests that do not fit the alternatives, unknown parameters, collinear columns. ``()``
+        when
+        there are none.
+        """
+        return problems(self.spec, data)
 
     def fit(
         self,
@@ -212,7 +249,16 @@ class NestedLogit:
         above one the best of several maxima is reported, with how many starts agreed (``fit.starts``).
         """
         options = _options(starts, seed, max_iterations, tolerance)
-        return _fit(self.spec, data, cov_type, groups, small_sample, start, options, progress)
+        return _fit(
+            self.spec,
+            data,
+            cov_type,
+            groups=groups,
+            small_sample=small_sample,
+            start=start,
+            options=options,
+            progress=progress,
+        )
 
 
 def _options(starts: int, seed: int, max_iterations: int, tolerance: float) -> SearchOptions:

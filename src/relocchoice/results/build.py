@@ -20,7 +20,7 @@ from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.loglik import constants_loglik, null_loglik
 from relocchoice.engine.problem import Problem
 from relocchoice.engine.search import Found, SearchOptions, bare_problem, reference_information, search
-from relocchoice.errors import DataError, IdentificationError, OptionError, SpecificationError
+from relocchoice.errors import DataError, Finding, FindingsError, IdentificationError, OptionError, SpecificationError
 from relocchoice.inference.covariance import Clusters, Covariance, Moments, check_kind, covariance
 from relocchoice.inference.identification import check_collinear, flat_directions, touched
 from relocchoice.inference.verdict import judge
@@ -58,9 +58,7 @@ def estimate(
     problem = bind(spec, columns, data)
     codes = _codes(data, groups) if cov_type == "cluster" else None
     first = None if start is None else _user_start(problem, start)
-    reference = reference_information(problem)
-    sizes = bare_problem(problem).second_moments()
-    check_collinear(reference, sizes, problem.jacobian, problem.space.names, problem.n_coef)
+    reference = _identifiable(problem)
     found = search(problem, reference, first, options or SearchOptions(), on_step)
     bound = Bound(data, problem)
     moments = _moments(bound, found)
@@ -91,6 +89,36 @@ def estimate(
         moments=moments,
         problem=bound,
     )
+
+
+def problems(spec: ModelSpec, data: ChoiceData) -> tuple[Finding, ...]:
+    """Findings of all the errors that :func:`estimate` would raise before it searches."""
+    found: list[Finding] = []
+    try:
+        if spec.nests is not None:
+            spec.nests.check(list(data.alternatives))
+    except FindingsError as error:
+        found += error.findings
+    try:
+        columns = spec.specification.learn(data, spec.base).columns(data)
+        if not found:
+            _identifiable(bind(spec, columns, data))
+    except FindingsError as error:
+        found += error.findings
+    return tuple(found)
+
+
+def _identifiable(problem: Problem) -> Floats:
+    """(q, q) reference information of a problem whose coefficients the data can tell apart.
+
+    Raises
+    ------
+    IdentificationError : names the columns that are dead or collinear.
+    """
+    reference = reference_information(problem)
+    sizes = bare_problem(problem).second_moments()
+    check_collinear(reference, sizes, problem.jacobian, problem.space.names, problem.n_coef)
+    return reference
 
 
 def _covariance_if_any(
