@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ import relocchoice
 from relocchoice import cli
 from relocchoice.errors import DataError
 from relocchoice.relocation import reproduce as registry
+from relocchoice.relocation import reproduce_published
+from relocchoice.relocation.sources import PublishedModel
 
 SOURCE = Path(relocchoice.__file__).parents[1]
 
@@ -146,3 +149,33 @@ def test_a_closed_pipe_is_silent() -> None:
     done = subprocess.run(arguments, stdout=writer, stderr=subprocess.PIPE, text=True, env=environment, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_model_that_does_not_come_out_fails_the_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = reproduce_published.published_target
+
+    def tampered(dataset: str, model: str) -> PublishedModel:
+        target = true(dataset, model)
+        return replace(target, llf=target.llf + 1e-5) if model == "heating_mc" else target
+
+    monkeypatch.setattr(reproduce_published, "published_target", tampered)
+    assert cli.main(["reproduce", "heating"]) == 1
+    shown = capsys.readouterr()
+    assert "# heating" in shown.out
+    assert shown.err.startswith("relocchoice: heating/heating_mc differs from its target: log-likelihood by -1.00e-05")
+    assert shown.err.count("\n") == 1
+    monkeypatch.undo()
+    assert cli.main(["reproduce", "heating"]) == 0
+    assert not capsys.readouterr().err
+
+
+def test_the_ranking_and_a_folder_that_is_gone_are_in_the_json(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RELOCCHOICE_PUBLISHED", "/no/such/folder")
+    assert cli.main(["reproduce", "hague", "game", "--format", "json"]) == 0
+    hague, game = json.loads(capsys.readouterr().out)["published"]
+    assert "'/no/such/folder' that RELOCCHOICE_PUBLISHED names does not exist" in hague["skipped"]
+    assert (game["model"], "rankings" in game["skipped"]) == ("game_rol", True)

@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, 1 where the package refused something (``RelocChoiceError``), or 2 where an argument is wrong.
+        0; 1 where the package refused something (``RelocChoiceError``) or a published model did not come out as
+        published; 2 where an argument is wrong.
     """
     try:
         arguments = _parser().parse_args(argv)
@@ -81,7 +82,7 @@ def _list() -> int:
 
 def _reproduce(arguments: argparse.Namespace) -> int:
     from relocchoice.relocation import reproduce_output as output
-    from relocchoice.relocation.reproduce import check_published_folder, reproduce, reproduction_names
+    from relocchoice.relocation.reproduce import check_published_folder, disagreements, reproduce, reproduction_names
 
     format: OutputFormat = arguments.format
     names = reproduction_names(arguments.tables)
@@ -94,7 +95,10 @@ def _reproduce(arguments: argparse.Namespace) -> int:
         counted = "1 file" if len(written) == 1 else f"{len(written)} files"
         print(f"{counted} written to {arguments.out}", file=sys.stderr)
     _print(output.document(parts, format))
-    return 0
+    differing = disagreements(parts)
+    for sentence in differing:
+        print(f"relocchoice: {sentence}", file=sys.stderr)
+    return 1 if differing else 0
 
 
 def _print(text: str) -> None:

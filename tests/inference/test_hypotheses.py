@@ -202,3 +202,16 @@ def test_a_parameter_without_variance_is_named():
     infinite["b"] = np.inf
     assert "'b'" in check("a = b", params=infinite).message
     assert check("a = c", params=infinite).applies
+
+
+def test_a_covariance_of_too_low_a_rank_is_not_a_contradiction():
+    direction = np.array([1.0, 2.0, -1.0])
+    thin = pd.DataFrame(np.outer(direction, direction), index=list("abc"), columns=list("abc"))
+    params = pd.Series({"a": 1.0, "b": 3.0, "c": 0.5})
+    restrictions = linear_restrictions(["a = 0", "b = 0"], list("abc"))
+    result = wald(restrictions, params, thin, groups=2)
+    assert not result.applies
+    assert result.message.endswith("has only rank 1: with 2 clusters at most 1 can be tested together")
+    assert "take another covariance" in wald(restrictions, params, thin).message
+    tie = np.array([[1.0], [2.0], [0.0]])
+    assert "contradict one another" in wald(restrictions, params, thin, movement=tie).message

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from relocchoice.errors import OptionError
-from relocchoice.relocation.published import published_specs
-from relocchoice.relocation.reproduce import REPRODUCTIONS, Reproduction, reproduce, reproduction_names
+from relocchoice.relocation.published import LEFT_OUT, published_specs
+from relocchoice.relocation.reproduce import (
+    REPRODUCTIONS,
+    Reproduction,
+    disagreements,
+    reproduce,
+    reproduction_names,
+)
 from relocchoice.relocation.reproduce_published import agreeing_digits
 from relocchoice.relocation.reproduce_record import PublishedFit, PublishedSkip
 from relocchoice.relocation.reproduce_size import size_choice, size_counts
+from relocchoice.relocation.sources import published_targets
 from relocchoice.results.render import render
 
 SHIPPED = ("travelmode", "modecanada", "heating", "swissmetro")
@@ -38,7 +46,8 @@ TABLE_4 = np.array([[5, 6, 0, 0, 0], [20, 43, 26, 2, 3], [20, 21, 34, 1, 2]])
 
 def test_all_names_are_there_and_run_under_their_own_name(parts: dict[str, Reproduction]) -> None:
     seeds = tuple(f"table{number}" for number in range(1, 7))
-    assert tuple(parts) == tuple(REPRODUCTIONS) == (*seeds, "form", "destination", "size", *SHIPPED, *ELSEWHERE)
+    names = (*seeds, "prose", "form", "destination", "size", *SHIPPED, *ELSEWHERE, "game")
+    assert tuple(parts) == tuple(REPRODUCTIONS) == names
 
 
 def test_names_come_in_the_order_given_and_once() -> None:
@@ -225,7 +234,7 @@ def test_size_notes_give_the_three_definitions(parts: dict[str, Reproduction]) -
 
 def test_every_published_model_comes_out(parts: dict[str, Reproduction]) -> None:
     records = [record for part in parts.values() for record in part.published]
-    assert sorted((r.dataset, r.model) for r in records) == sorted((s.dataset, s.model) for s in published_specs())
+    assert sorted((r.dataset, r.model) for r in records) == sorted((t.dataset, t.model) for t in published_targets())
     fits = [record for record in records if isinstance(record, PublishedFit)]
     assert {"travelmode", "modecanada", "heating", "swissmetro"} <= {record.dataset for record in fits}
     for record in fits:
@@ -233,6 +242,39 @@ def test_every_published_model_comes_out(parts: dict[str, Reproduction]) -> None
         assert record.largest_relative_difference < 1e-6, record
         assert abs(record.llf_difference) < 1e-6, record
         assert "hessian" in record.by_kind
+    assert not disagreements(parts.values())
+
+
+def test_the_ranking_is_left_out_with_its_reason(parts: dict[str, Reproduction]) -> None:
+    (record,) = parts["game"].published
+    assert isinstance(record, PublishedSkip)
+    assert (record.dataset, record.model) == ("game", "game_rol")
+    assert "rankings" in record.reason
+    assert "rankings" in parts["game"].tables["game"].rows[0][0].lower()
+    assert not set(LEFT_OUT) & {(spec.dataset, spec.model) for spec in published_specs()}
+
+
+def test_the_prose_has_its_checks(parts: dict[str, Reproduction]) -> None:
+    assert parts["prose"].findings["disagreements"] == 2
+    assert parts["prose"].tables["prose"].header[-1] == ("Disagree", "2")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"llf": 1.0, "llf_target": 1.0 + 2e-6}, "log-likelihood by -2.00e-06"),
+        ({"by_kind": {"params": 1e-9, "opg": 2e-6}}, "opg by 2.00e-06"),
+        ({"by_kind": {"params": math.inf}}, "params by inf"),
+        ({"by_kind": {"cluster": 2e-5}}, "cluster by 2.00e-05"),
+        ({"converged": False}, "did not converge"),
+        ({"by_kind": {"cluster": 2e-6}}, ""),
+    ],
+)
+def test_what_differs_from_its_target_is_said(change: dict[str, object], words: str) -> None:
+    record = replace(PublishedFit("d", "m", -5.0, -5.0, {"params": 0.0}, True, ()), **change)
+    said = disagreements([Reproduction("d", "d", {}, published=(record,))])
+    assert len(said) == bool(words)
+    assert all("d/m" in sentence and words in sentence for sentence in said)
 
 
 def test_every_printed_digit_of_modecanada_but_one_is_confirmed(parts: dict[str, Reproduction]) -> None:

@@ -119,6 +119,11 @@ def make_results() -> MakeResults:
 
 
 @pytest.fixture
+def multinomial(make_results: MakeResults) -> ChoiceResults:
+    return make_results(PLAIN_ROWS[:3])
+
+
+@pytest.fixture
 def hostile(make_results: MakeResults) -> ChoiceResults:
     identification = Identification(
         ok=False,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import fields
+from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -11,7 +13,11 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2, norm
 
+import relocchoice as rc
 from relocchoice.errors import OptionError, SpecificationError
+from relocchoice.inference.covariance import Covariance, Moments
+
+MOMENTS = tuple(field.name for field in fields(Moments))
 
 
 def test_inference_of_a_free_parameter(make_results):
@@ -52,11 +58,16 @@ def test_bic_uses_the_sum_of_frequency_weights(make_results):
     assert make_results(nobs=5000.0).bic == pytest.approx(2 * 1728.5654321 + 4 * math.log(5000))
 
 
-def test_likelihood_ratio_is_against_constants_where_the_model_nests_them(make_results):
-    fit = make_results()
-    assert fit.llr_null == "constants only"
-    assert (fit.llr, fit.llr_df) == (pytest.approx(2 * (1900.5 - 1728.5654321)), 2)
-    assert fit.llr_pvalue == pytest.approx(chi2.sf(fit.llr, 2))
+def test_likelihood_ratio_is_against_constants_where_the_model_nests_them(make_results, multinomial):
+    nested = make_results()
+    assert nested.llr_null == "constants only"
+    assert (nested.llr, nested.llr_df) == (pytest.approx(2 * (1900.5 - 1728.5654321)), 2)
+    assert math.isnan(nested.llr_pvalue)  # lambda is not identified under constants only
+    assert multinomial.llr_pvalue == pytest.approx(chi2.sf(multinomial.llr, 1))
+    parameters = nested.parameters
+    parameters.loc["lambda:away", ["estimate", "status"]] = [1.0, "fixed"]
+    fixed = make_results(parameters=parameters, df_model=3)
+    assert fixed.llr_pvalue == pytest.approx(chi2.sf(fixed.llr, 1))
 
 
 @pytest.mark.parametrize("changes", [{"llconstants": math.nan}, {"n_alternatives": 4}])
@@ -132,3 +143,70 @@ def test_repr(make_results):
         "<ChoiceResults: nested logit, 4 estimated parameters, 1000 cases, log-likelihood -1728.57, NOT converged>"
     )
     assert make_results()._repr_html_().startswith("<div")
+
+
+def small_fit(n=40, **options):
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(
+        {
+            "case": np.repeat(np.arange(n), 3),
+            "place": np.tile(["a", "b", "c"], n),
+            **{name: rng.normal(size=3 * n) for name in ("x", "y", "z")},
+            "firm": np.repeat(np.arange(n) % 3, 3),
+        }
+    )
+    frame["chosen"] = (frame["place"] == np.repeat(rng.choice(["a", "b", "c"], n), 3)).astype(int)
+    data = rc.ChoiceData.from_long(frame, case="case", alternative="place", chosen="chosen")
+    return rc.MultinomialLogit("chosen ~ x + y + z", base="a", **options).fit(data)
+
+
+def test_nothing_that_is_handed_out_changes_the_results(tmp_path):
+    fit = small_fit()
+    before = fit.summary().as_text()
+    for results in (fit, fit.with_cov("opg").with_cov("hessian"), rc.load(fit.save(tmp_path / "fit"))):
+        parameters, trace = results.parameters, results.trace
+        parameters.loc["x", "estimate"] = 99.0
+        parameters["status"] = "fixed"
+        trace["llf"] = 0.0
+        arrays = [results.covariance.matrix]
+        arrays += [array for array in map(partial(getattr, results.moments), MOMENTS) if isinstance(array, np.ndarray)]
+        assert len(arrays) == 10
+        for array in arrays:
+            with pytest.raises(ValueError, match="read-only"):
+                array.flat[:1] = 0
+        assert results.summary().as_text() == before
+        assert results.trace["llf"].iloc[-1] == results.llf
+
+
+def test_frames_and_arrays_that_are_handed_in_stay_the_callers(make_results):
+    parameters, starts = make_results().parameters, pd.DataFrame({"llf": [-1.0, -2.0]})
+    covariance = Covariance("hessian", np.eye(4), "inverse Hessian")
+    fit = make_results(parameters=parameters, starts=starts, covariance=covariance)
+    parameters.loc["lambda:away", "estimate"] = 5.0
+    starts.loc[0, "llf"] = 7.0
+    covariance.matrix[0, 0] = 4.0
+    handed_out = fit.starts
+    handed_out["llf"] = 3.0
+    assert fit.params["lambda:away"] == 0.62
+    assert fit.starts["llf"].tolist() == [-1.0, -2.0]
+    assert fit.bse.iloc[0] == 1.0
+
+
+def test_fewer_clusters_than_restrictions_are_said(make_results):
+    fit = small_fit()
+    few = fit.with_cov("cluster", groups="firm")
+    assert few.wald_test(["x = 0", "y = 0"]).df == 2
+    result = few.wald_test(["x = 0", "y = 0", "z = 0"])
+    assert not result.applies
+    assert "3 independent restrictions has only rank 2: with 3 clusters at most 2" in result.message
+    assert fit.wald_test(["x = 0", "y = 0", "z = 0"]).df == 3
+    assert "contradict one another" in few.wald_test(["x = 0", "x = 1"]).message
+
+
+def test_a_contradicted_tie_is_not_called_a_low_rank():
+    tied = small_fit(equal=[["y", "z"]])
+    assert tied.wald_test(["y = 0", "z = 0"]).df == 1
+    assert "contradict one another" in tied.wald_test(["y = 0", "z = 1"]).message
+    few = tied.with_cov("cluster", groups="firm")
+    assert few.wald_test(["y = 0", "z = 0", "x = 0"]).df == 2
+    assert "contradict one another" in few.wald_test(["y = 0", "z = 1", "x = 0"]).message

@@ -39,6 +39,8 @@ def test_significant(value, expected):
 def test_rounding_noise_is_zero_against_its_standard_error():
     assert numbers.significant(-3e-18, scale=0.5) == "0"
     assert numbers.significant(-3e-18, scale=1e-18) == "-3.00000e-18"
+    assert numbers.significant(1.1e200, scale=math.inf) == "1.10000e+200"
+    assert numbers.significant(1.1e-200, scale=math.inf) == "1.10000e-200"
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300), st.integers(1, 12))
@@ -63,6 +65,7 @@ def test_significant_digits_are_kept(value, digits):
         (numbers.likelihood, math.nan, "not available"),
         (numbers.count, 1234567.0, "1,234,567"),
         (numbers.count, 12.5, "12.5000"),
+        (numbers.count, 1e200, "1.00000e+200"),
         (numbers.plain, 1 - 0.1 / 2, "0.95"),
     ],
 )

@@ -225,3 +225,20 @@ def test_an_empty_table_is_a_table(format):
 def test_unknown_format():
     with pytest.raises(OptionError, match=r"format='docx' is not valid; valid: .*'text'"):
         render(SMALL, "docx")
+
+
+def test_latex_has_true_minus_signs_and_infinities():
+    table = Table(
+        "",
+        ("", "estimate"),
+        (("a-b", "-inf"), ("b", "+inf"), ("c", "1.5e-05"), ("d", "not a-1")),
+        (("LL", "-inf"),),
+        ("LL -12.5 at 1990-1999 (-3.5e-05), x - 1, log-likelihood runs to -inf.",),
+    )
+    shown = render(table, "latex")
+    assert r"a-b & $-\infty$ \\" in shown
+    assert r"b & $+\infty$ \\" in shown
+    assert "c & 1.5e$-$05" in shown
+    assert r"LL & $-\infty$" in shown
+    assert "d & not a-1" in shown
+    assert "LL $-$12.5 at 1990-1999 ($-$3.5e$-$05), x $-$ 1, log-likelihood runs to $-$inf." in shown

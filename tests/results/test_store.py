@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import zipfile
 from dataclasses import fields, replace
 
@@ -13,8 +14,9 @@ import pandas as pd
 import pytest
 
 from relocchoice.data.choice_data import ChoiceData
-from relocchoice.errors import StoreError
+from relocchoice.errors import OptionError, StoreError
 from relocchoice.inference.covariance import Moments
+from relocchoice.models import MultinomialLogit
 from relocchoice.results import archive, codec, store
 from relocchoice.results.store import load, save
 
@@ -391,3 +393,31 @@ def test_records_are_named_where_they_live():
     for name, module in codec.RECORDS.items():
         assert getattr(__import__(module, fromlist=[name]), name).__name__ == name
     assert store.FORMAT == "relocchoice fit"
+
+
+@pytest.mark.parametrize("path", [None, 3, b"fit", "", True])
+def test_what_is_no_path_is_refused_by_name(fit, path):
+    with pytest.raises(OptionError, match="path="):
+        save(fit, path)
+    with pytest.raises(OptionError, match="path="):
+        load(path)
+
+
+def test_a_folder_is_refused_by_name(fit, tmp_path):
+    with pytest.raises(StoreError, match=r"path=.* is a folder"):
+        save(fit, tmp_path)
+    with pytest.raises(StoreError, match=r"path=.* is a folder"):
+        load(str(tmp_path))
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("labels", [["a", "b", ("c", 1)], [b"a", b"b", b"c"]])
+def test_labels_that_cannot_be_saved_are_named(labels, tmp_path):
+    place = pd.Series(labels * 12, dtype=object)
+    frame = pd.DataFrame({"case": np.repeat(np.arange(12), 3), "place": place, "x": np.sin(np.arange(36.0))})
+    frame["chosen"] = [int(k % 3 == (k // 3) % 3) for k in range(36)]
+    data = ChoiceData.from_long(frame, case="case", alternative="place", chosen="chosen")
+    results = MultinomialLogit("chosen ~ x | 0").fit(data)
+    with pytest.raises(StoreError, match=re.escape(f"{labels[-1] if labels[0] == 'a' else labels[0]!r}") + ".*text"):
+        save(results, tmp_path / "fit")
+    assert not any(tmp_path.iterdir())

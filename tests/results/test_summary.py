@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from relocchoice.errors import OptionError
+from relocchoice.inference.identification import Identification
+from relocchoice.results.compare import compare
 from relocchoice.results.summary import Summary, summary_table
 from relocchoice.results.textwidth import display_width, visible
 
@@ -108,7 +110,6 @@ def test_notes_say_what_the_numbers_rest_on(make_results):
     for part in (
         "Standard errors: inverse Hessian.",
         "equal shares over the alternatives available",
-        "against constants only: chi2(2) = 343.869, p <0.001",
         "P(j|m) ~ exp(V_j / lambda_m)",
         "Base alternative: township.",
         "Identification: every parameter is identified.",
@@ -186,3 +187,43 @@ def test_a_section_that_returns_is_printed_once(make_results):
     parameters["block"] = ["Constants", "Generic", "Constants", "Dissimilarity (lambda)"]
     rows = [row[0] for row in summary_table(make_results(parameters=parameters)).rows]
     assert rows[:5] == ["Constants", "Intercept:Shanghai", "log(land_price)", "Generic", "Intercept:interior"]
+
+
+def clustered(make_results, groups):
+    covariance = replace(make_results().covariance, kind="cluster", groups=groups)
+    return make_results(covariance=covariance)
+
+
+@pytest.mark.parametrize(
+    ("groups", "words"),
+    [(3, "Few clusters: 3 groups, no more than the 4"), (4, "at most rank 3"), (9, "Few clusters: 9 groups. The")],
+)
+def test_few_clusters_are_said_in_summary_and_comparison(make_results, groups, words):
+    fit = clustered(make_results, groups)
+    assert any(words in note and "unreliable" in note for note in summary_table(fit).notes)
+    assert any(words in note for note in compare(fit).table.notes)
+
+
+def test_enough_clusters_are_not_warned_of(make_results):
+    assert "Few clusters" not in str(clustered(make_results, 10).summary())
+    assert "Few clusters" not in str(make_results().summary())
+
+
+def test_likelihood_ratio_is_printed_for_the_multinomial_only(make_results, multinomial):
+    assert "Likelihood-ratio" not in str(make_results().summary())
+    assert "test against constants only: chi2(1) = 343.869, p <0.001." in str(multinomial.summary())
+    robust = replace(multinomial, covariance=replace(multinomial.covariance, kind="robust"))
+    notes = summary_table(robust).notes
+    assert any("constants only (by the likelihood, not by the robust covariance): chi2(1)" in note for note in notes)
+
+
+def test_a_huge_estimate_without_a_finite_error_is_not_noise(make_results):
+    fit = make_results((("x", 1.1e200, np.inf, "free", "Generic", ""),))
+    assert summary_table(fit).rows[1][1] == "1.10000e+200"
+
+
+def test_flat_without_infinite_is_not_identified_and_nothing_else(make_results):
+    flat = Identification(False, flat=("x",), verdict="not identified: x")
+    text = str(make_results(identification=flat, converged=False, status_message=flat.verdict).summary())
+    assert "NOT IDENTIFIED" in text
+    assert "no finite maximum" not in text.lower()

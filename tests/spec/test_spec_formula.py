@@ -295,7 +295,9 @@ def test_levels_that_are_left_out_are_refused(data: ChoiceData) -> None:
 def test_a_column_that_changed_its_type(table: pd.DataFrame, data: ChoiceData) -> None:
     encoding = Formula("price | 0").learn(data)
     table["price"] = table["price"].astype(str)
-    with pytest.raises(SpecificationError, match="types they had"):
+    with pytest.raises(
+        SpecificationError, match="column 'price' was numeric when the model was fitted and is text now"
+    ):
         encoding.columns(as_data(table))
 
 
@@ -341,3 +343,88 @@ def test_dates_are_no_numbers(table: pd.DataFrame) -> None:
     table["day"] = pd.date_range("2003-01-01", periods=len(table))
     with pytest.raises(DataError, match="column 'day' holds datetime64"):
         Formula("day | 0").learn(as_data(table))
+
+
+def test_faults_of_every_kind_are_said_at_once(table: pd.DataFrame) -> None:
+    table["same"] = 3.0
+    table["firm"] = table["assets"].where(table["move"] != "f2")
+    table["hole"] = table["price"].where(table["price"] != 5)
+    text = "chosen ~ assets + same + price + hole + log(policy) | firm + price + hole | sqrt(-price) + hole"
+    with pytest.raises(SpecificationError) as error:
+        Formula(text, offset="log(price - 1)").learn(as_data(table))
+    found = sorted((finding.rule, finding.column) for finding in error.value.findings)
+    assert found == [
+        ("case_invariant_column", "assets"),
+        ("constant_column", "same"),
+        ("missing_value", "firm"),
+        ("missing_value", "hole"),
+        ("not_finite", "policy"),
+        ("not_finite", "price"),
+        ("not_finite", "price"),
+        ("varies_within_case", "hole"),
+        ("varies_within_case", "price"),
+    ]
+
+
+def test_faults_of_values_alone_are_a_data_error(table: pd.DataFrame) -> None:
+    table["hole"] = table["price"].where(table["price"] != 5)
+    with pytest.raises(DataError) as error:
+        Formula("log(policy) + hole | sqrt(assets - 20) | log(price - 2)").learn(as_data(table))
+    rules = [finding.rule for finding in error.value.findings]
+    assert rules == ["missing_value", "not_finite", "not_finite", "not_finite"]
+    encoding = Formula("price | assets | policy").learn(as_data(long_table()))
+    other = long_table()
+    other["assets"], other.loc[3, "price"], other.loc[4, "policy"] = np.inf, np.nan, np.nan
+    with pytest.raises(DataError) as error:
+        encoding.columns(as_data(other))
+    assert [finding.column for finding in error.value.findings] == ["price", "assets", "policy"]
+
+
+@pytest.mark.parametrize("text", ["price | 0", "log(price) | 0", "price:kind | 0", "C(price) | 0"])
+def test_numbers_that_became_text(text: str, table: pd.DataFrame, data: ChoiceData) -> None:
+    encoding = encoding_from_dict(json.loads(json.dumps(Formula(text).learn(data).to_dict())))
+    table["price"] = table["price"].astype(str)
+    with pytest.raises(
+        SpecificationError, match="column 'price' was numeric when the model was fitted and is text now"
+    ):
+        encoding.columns(as_data(table))
+
+
+@pytest.mark.parametrize("text", ["kind | 0", "kind:price | 0"])
+def test_text_that_became_numbers(text: str, table: pd.DataFrame, data: ChoiceData) -> None:
+    encoding = Formula(text).learn(data)
+    table["kind"] = np.arange(len(table))
+    with pytest.raises(SpecificationError, match="column 'kind' was text when the model was fitted and is numeric now"):
+        encoding.columns(as_data(table))
+
+
+def test_stray_text_among_numbers(table: pd.DataFrame) -> None:
+    table["price"] = table["price"].astype(object)
+    table.loc[4, "price"] = "n.a."
+    expected = "'price' holds numbers, but 'n.a.' in case 'f2', alternative 'metro'"
+    with pytest.raises(DataError, match=expected) as error:
+        Formula("price | 0").learn(as_data(table))
+    assert len(error.value.findings) == 1
+
+
+@pytest.mark.parametrize("text", ["log({price + policy}) | 0", "I({price}) | 0", "price | log({assets})"])
+def test_braces_inside_a_function(text: str) -> None:
+    with pytest.raises(
+        SpecificationError, match=r"braces stand only outside a function.*the plain expression is enough"
+    ):
+        Formula(text)
+
+
+def test_nothing_is_learned_from_no_case_but_columns_are_made(data: ChoiceData) -> None:
+    empty = data.select([])
+    with pytest.raises(DataError, match="no case to learn"):
+        Formula("price | assets").learn(empty)
+    columns = Formula("log(price) + kind | center(assets) + sector", offset="price").learn(data).columns(empty)
+    assert [len(column.values) for column in columns.columns[1:]] == [0] * 6
+
+
+def test_messages_show_plain_values(table: pd.DataFrame) -> None:
+    table["place"] = table["place"].map({"east": 1, "metro": 2, "west": 10})
+    with pytest.raises(SpecificationError, match=r"base=7 is not") as error:
+        Formula("price").learn(as_data(table), base=np.int64(7))
+    assert "np." not in str(error.value)

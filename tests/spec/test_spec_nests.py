@@ -200,3 +200,39 @@ def test_laws_of_trees(shape: list, random: Random) -> None:
 def children(tree: NestTree, node: str) -> int:
     position = tree.nodes.index(node)
     return (tree.node_parent.tolist() + tree.leaf_parent.tolist()).count(position)
+
+
+def itself() -> dict[str, object]:
+    nests: dict[str, object] = {}
+    nests["a"] = nests
+    return nests
+
+
+@pytest.mark.parametrize(
+    ("nests", "rule"),
+    [
+        ({"m": "abc"}, "not_a_nest"),
+        ({"m": {"a"}}, "not_a_nest"),
+        ({"m": [["a", "b"]]}, "not_a_nest"),
+        ({"m": [None]}, "missing_label"),
+        (itself(), "too_deep"),
+    ],
+)
+def test_one_mistake_is_one_finding(nests: dict[str, object], rule: str) -> None:
+    with pytest.raises(SpecificationError) as error:
+        NestTree.from_dict(nests)
+    assert [finding.rule for finding in error.value.findings] == [rule]
+
+
+def test_other_mistakes_are_still_said_beside_it() -> None:
+    with pytest.raises(SpecificationError) as error:
+        NestTree.from_dict({"m": "abc", "n": [], "k": ["x", "x"]})
+    assert sorted(finding.rule for finding in error.value.findings) == [
+        *("empty_nest", "not_a_nest", "repeated_alternative")
+    ]
+
+
+def test_messages_on_nests_show_plain_values() -> None:
+    with pytest.raises(SpecificationError) as error:
+        NestTree.from_dict({np.int64(3): [np.int64(1), np.int64(1)], "m": np.float64(2.0)})
+    assert "np." not in str(error.value)

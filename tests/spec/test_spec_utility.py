@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -176,3 +178,28 @@ def test_an_alternative_without_utility(table: pd.DataFrame, data: ChoiceData) -
 def test_damaged_records(stored: dict) -> None:
     with pytest.raises(StoreError):
         encoding_from_dict(stored)
+
+
+def test_a_specification_is_frozen() -> None:
+    terms = {"b": "price"}
+    spec = UtilitySpec({"east": terms, "metro": {"c": 1}, "west": {}}, everywhere={"d": "policy"})
+    terms["b"] = "policy"
+    assert spec.utilities["east"]["b"] == "price"
+    for mapping in (spec.utilities, spec.utilities["east"], spec.everywhere):
+        with pytest.raises(TypeError):
+            mapping["east"] = {}  # type: ignore[index]
+    assert copy.deepcopy(spec) == pickle.loads(pickle.dumps(spec)) == spec
+
+
+def test_all_faults_of_values_are_said_at_once(data: ChoiceData) -> None:
+    utilities = {"east": {"a": "log(policy)"}, "metro": {"b": "log(price - 2)"}, "west": {"c": "kind"}}
+    with pytest.raises(SpecificationError) as error:
+        UtilitySpec(utilities, offset="sqrt(-price)").learn(data)
+    assert [finding.rule for finding in error.value.findings] == [
+        "not_finite",
+        "not_finite",
+        "single_term",
+        "not_finite",
+    ]
+    with pytest.raises(DataError, match="no case to learn"):
+        UtilitySpec({"east": {"a": 1}, "metro": {}, "west": {}}).learn(data.select([]))

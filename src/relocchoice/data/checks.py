@@ -288,7 +288,7 @@ def _several(layout: Layout, flags: NDArray[np.int8], case: int, count: int) -> 
     column = draft.names.get("chosen", "chosen")
     labels = draft.alternatives[layout.alternative[(layout.case == case) & (flags == 1)]].tolist()
     text = f"has {count} chosen alternatives, {show_some(labels)} (column {column!r}): flag exactly one"
-    return of_case(draft, "several_choices", case, text, column=column, alternative=labels[0], count=count)
+    return of_case(draft, "several_choices", case, text, column=column, alternative=plain_label(labels[0]), count=count)
 
 
 def _barred(layout: Layout, flags: NDArray[np.int8], case: int) -> Finding:

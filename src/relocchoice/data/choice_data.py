@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from relocchoice.data.frozen import FrozenMap, locked
+
 if TYPE_CHECKING:
     from relocchoice.data.counts import Absent
     from relocchoice.data.draft import Missing, SingleAlternative
@@ -23,7 +25,8 @@ WeightKind = Literal["frequency", "sampling"]
 class ChoiceData:
     """Choices in long form with offsets; only *available* alternatives have a row.
 
-    n cases, J alternatives in the universe, R rows (sum of the choice-set sizes).
+    n cases, J alternatives in the universe, R rows (sum of the choice-set sizes). Arrays are read-only and mappings
+    frozen; a column comes out as a Series whose changes stay outside.
 
     Attributes
     ----------
@@ -55,6 +58,15 @@ class ChoiceData:
     case_columns: Mapping[str, pd.Series]
     names: Mapping[str, str]
     notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        for name in ("offsets", "row_alternative", "chosen", "weights", "unit"):
+            array = getattr(self, name)
+            if array is not None:
+                object.__setattr__(self, name, locked(array))
+        for name in ("row_columns", "case_columns", "names"):
+            object.__setattr__(self, name, FrozenMap(getattr(self, name)))
+        object.__setattr__(self, "notes", tuple(self.notes))
 
     # ------------------------------------------------------------------------------------------------ making one
 

@@ -79,6 +79,8 @@ def convert_counts(
 def _cell_names(cell: str | Sequence[str] | None, others: Mapping[str, pd.Series]) -> list[str]:
     if cell is None:
         return list(others)
+    if not isinstance(cell, str | Sequence) or not all(isinstance(name, str) for name in cell):
+        raise DataError(f"cell={show(cell)} is not the name of a column or a list of names")
     return [cell] if isinstance(cell, str) else list(cell)
 
 
@@ -276,7 +278,7 @@ def _read_wide(
     def twice(code: int) -> Finding:
         label, told = cells.labels[code], ", ".join(map(repr, names)) or "none"
         text = f"stands in several rows (columns {told}): add them up, or name more columns with cell="
-        return Finding("duplicate", f"cell {show(label)} {text}", column=role_names["case"], case=label)
+        return Finding("duplicate", f"cell {show(label)} {text}", column=role_names["case"], case=plain_label(label))
 
     findings += listed(repeated, twice, "cell")
     return Tabulation(_with_blank(replace(draft, findings=tuple(findings)), count, absent), count)
@@ -286,7 +288,7 @@ def _wide_available(available: Any, universe: Universe) -> Mapping[Any, str]:
     if available is None:
         return {}
     if not isinstance(available, Mapping):
-        raise DataError(f"available= of a wide table is a dict alternative -> column, not {available!r}")
+        raise DataError(f"available= of a wide table is a dict alternative -> column, not {show(available)}")
     foreign = [label for label in available if label not in universe.labels]
     if foreign:
         raise DataError(f"available names {show(foreign[0])}, which is none of the alternatives")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from html import escape
 from typing import Any, Literal, get_args
@@ -13,12 +14,13 @@ import pandas as pd
 from relocchoice.data import checks
 from relocchoice.data.assemble import Outcome
 from relocchoice.data.choice_data import ChoiceData, WeightKind
+from relocchoice.data.column_checks import column_warnings
 from relocchoice.data.counts import convert_counts
 from relocchoice.data.draft import Missing, Policy, SingleAlternative, require_option
 from relocchoice.data.labels import plain_label, show
 from relocchoice.data.long import convert_long
 from relocchoice.data.wide import convert_wide
-from relocchoice.errors import DataError, Finding
+from relocchoice.errors import DataError, Finding, OptionError
 
 TableLayout = Literal["long", "wide", "counts"]
 _CONVERT: dict[str, Callable[..., Outcome]] = {"long": convert_long, "wide": convert_wide, "counts": convert_counts}
@@ -31,7 +33,8 @@ class DoctorReport:
     Attributes
     ----------
     findings : problems that keep the table from being read; empty when ``ChoiceData.from_*`` accepts it.
-    warnings : what does not: missing values of columns that a model need not use, alternatives nobody chose.
+    warnings : what does not: missing values of columns that a model need not use, alternatives nobody
+        chose, numeric columns that no model could use as they are (constant, the same within every case, collinear).
     notes : what reading the table drops or assumes; empty when it cannot be read.
     """
 
@@ -96,7 +99,8 @@ def doctor(
     Raises
     ------
     OptionError
-        When an option has none of its valid values.
+        When an option has none of its valid values, an argument that the layout needs is not given, or one is given
+        that it does not have.
 
     Examples
     --------
@@ -106,6 +110,7 @@ def doctor(
     (False, ['no_choice'])
     """
     require_option("layout", layout, get_args(TableLayout))
+    _require_arguments(layout, arguments)
     policy = Policy(weight_kind, missing, single_alternative)
     try:
         outcome = _CONVERT[layout](frame, policy=policy, **arguments)
@@ -113,9 +118,23 @@ def doctor(
         return DoctorReport(error.findings)
     warnings = [] if missing == "drop" else _unused_missing(outcome)
     if outcome.data is not None:
-        warnings += _never_chosen(outcome.data)
+        warnings += [*_never_chosen(outcome.data), *column_warnings(outcome.data)]
     notes = () if outcome.data is None else outcome.data.notes
     return DoctorReport(outcome.findings, tuple(warnings), notes)
+
+
+def _require_arguments(layout: TableLayout, given: Mapping[str, Any]) -> None:
+    """Refuse a call that the conversion of this layout could not take, in the words of the caller."""
+    parameters = inspect.signature(_CONVERT[layout]).parameters.values()
+    known = {p.name: p.default is p.empty for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "policy"}
+    problems = [f"needs {name}=" for name, needed in known.items() if needed and name not in given]
+    problems += [f"has no argument {name}=" for name in given if name not in known]
+    if problems:
+        listed = ", ".join(f"{name} (needed)" if needed else name for name, needed in known.items())
+        raise OptionError(
+            f"layout={layout!r} {' and '.join(problems)}; its arguments: {listed}, weight_kind, missing, "
+            "single_alternative"
+        )
 
 
 def _unused_missing(outcome: Outcome) -> list[Finding]:

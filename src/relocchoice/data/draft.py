@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import WeightKind
-from relocchoice.data.labels import UNKNOWN, show
+from relocchoice.data.labels import UNKNOWN, plain_label, show
 from relocchoice.errors import Finding, OptionError
 
 Missing = Literal["error", "drop"]
@@ -42,7 +42,7 @@ class Policy:
 def require_option(argument: str, value: object, valid: tuple[str, ...]) -> None:
     """Raise the usual :class:`OptionError` unless `value` is one of `valid`."""
     if not isinstance(value, str) or value not in valid:
-        raise OptionError.of(argument, value, ", ".join(map(repr, valid)))
+        raise OptionError.of(argument, plain_label(value), ", ".join(map(repr, valid)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +132,7 @@ def odd_flag(column: str, odd: tuple[Any, ...], role: str) -> Finding:
         message=f"{role} column {column!r} holds {show(value)}, which is neither true/false, yes/no nor 0/1: "
         f"recode it first, e.g. df[{column!r}] == {show(value)}",
         column=column,
-        value=value,
+        value=plain_label(value),
         count=len(odd),
     )
 

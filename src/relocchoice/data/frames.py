@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from relocchoice.data.labels import show
 from relocchoice.errors import DataError, Finding
 
 
@@ -45,7 +46,7 @@ class Columns:
         close = difflib.get_close_matches(str(name), known, n=3)
         hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
         shown = ", ".join(map(repr, known[:30])) + (", ..." if len(known) > 30 else "")
-        return f"{argument}={name!r} is not a column{hint} (columns: {shown or 'none'})"
+        return f"{argument}={show(name)} is not a column{hint} (columns: {shown or 'none'})"
 
     def others(self, used: Collection[Hashable]) -> dict[str, pd.Series]:
         """The columns not in `used`, whose names must be strings.
@@ -62,8 +63,8 @@ class Columns:
                 [
                     Finding(
                         rule="column_name",
-                        message=f"column name {name!r} is a {type(name).__name__}, not a string: rename the column, "
-                        "e.g. df.columns = df.columns.map(str)",
+                        message=f"column name {show(name)} is a {type(name).__name__}, not a string: rename the "
+                        "column, e.g. df.columns = df.columns.map(str)",
                         column=str(name),
                     )
                     for name in odd
@@ -117,7 +118,7 @@ def _refuse_repeated(names: Collection[Hashable]) -> None:
             [
                 Finding(
                     rule="column_repeated",
-                    message=f"two or more columns are called {name!r}: rename or drop all but one",
+                    message=f"two or more columns are called {show(name)}: rename or drop all but one",
                     column=str(name),
                 )
                 for name in repeated
@@ -140,7 +141,7 @@ def _read_mapping(mapping: Mapping[Any, Any]) -> Columns:
     columns = {name: _series(name, values) for name, values in mapping.items()}
     lengths = {name: len(series) for name, series in columns.items()}
     if len(set(lengths.values())) > 1:
-        raise DataError(f"the columns differ in length: {', '.join(f'{k!r} has {v}' for k, v in lengths.items())}")
+        raise DataError(f"the columns differ in length: {', '.join(f'{show(k)} has {v}' for k, v in lengths.items())}")
     return Columns(columns, next(iter(lengths.values()), 0))
 
 
@@ -149,11 +150,11 @@ def _series(name: Hashable, values: Any) -> pd.Series:
         return plain(values.reset_index(drop=True))
     if isinstance(values, str) or not hasattr(values, "__len__"):
         raise DataError(
-            [Finding(rule="column", message=f"column {name!r} is not a sequence of values", column=str(name))]
+            [Finding(rule="column", message=f"column {show(name)} is not a sequence of values", column=str(name))]
         )
     if getattr(values, "ndim", 1) != 1:
         raise DataError(
-            [Finding(rule="column", message=f"column {name!r} has {values.ndim} dimensions", column=str(name))]
+            [Finding(rule="column", message=f"column {show(name)} has {values.ndim} dimensions", column=str(name))]
         )
     if isinstance(values, (np.ndarray, pd.Index, pd.api.extensions.ExtensionArray)):
         return plain(pd.Series(values))

@@ -45,11 +45,13 @@ def encode(series: pd.Series, column: str) -> Encoded:
     Raises
     ------
     DataError
-        When labels cannot be hashed (lists, dicts).
+        When labels cannot be hashed (lists, dicts), or are equal only because True is 1.
     """
     if isinstance(series.dtype, pd.CategoricalDtype):
         return _encode_categorical(series)
     values = series.to_numpy() if isinstance(series.dtype, np.dtype) else series.array
+    if series.dtype == object and pd.api.types.infer_dtype(values) != "string":
+        refuse_merging(values, f"column {column!r}", column)
     try:
         codes, labels = pd.factorize(values)
     except TypeError:
@@ -64,6 +66,27 @@ def encode(series: pd.Series, column: str) -> Encoded:
             ]
         ) from None
     return Encoded(codes.astype(np.intp, copy=False), index_of(labels))
+
+
+def refuse_merging(labels: Iterable[Any], where: str, column: str | None = None) -> None:
+    """Refuse flags beside the numbers they are equal to: one would silently be taken for the other.
+
+    Raises
+    ------
+    DataError
+        When True stands beside 1, or False beside 0.
+    """
+    seen: dict[tuple[bool, Any], Any] = {}
+    for label in labels:
+        if isinstance(label, (bool, np.bool_, int, float, np.number)) and label in (0, 1):
+            seen.setdefault((isinstance(label, (bool, np.bool_)), int(label)), label)
+    for number in (0, 1):
+        if (True, number) in seen and (False, number) in seen:
+            flag, other = show(seen[True, number]), show(seen[False, number])
+            message = f"{where} has both {other} and {flag}, which are equal as labels: write them as text, or keep one"
+            raise DataError(
+                [Finding(rule="label", message=message, column=column, value=plain_label(seen[True, number]))]
+            )
 
 
 def _encode_categorical(series: pd.Series) -> Encoded:
@@ -107,8 +130,8 @@ def look_up(series: pd.Series, labels: Iterable[Any], column: str) -> NDArray[np
 
 
 def show(label: Any) -> str:
-    """A label as it is written in a message."""
-    return repr(label.item() if isinstance(label, np.generic) else label)
+    """A label as it is written in a message, NumPy scalars as the values they stand for, also inside a list or dict."""
+    return repr(plain_label(label))
 
 
 def show_some(labels: Iterable[Any], limit: int = 8) -> str:
@@ -120,4 +143,10 @@ def show_some(labels: Iterable[Any], limit: int = 8) -> str:
 
 def plain_label(label: Any) -> Any:
     """The label as a Python value."""
-    return label.item() if isinstance(label, np.generic) else label
+    if isinstance(label, np.generic):
+        return label.item()
+    if type(label) in (list, tuple, set, frozenset):
+        return type(label)(map(plain_label, label))
+    if type(label) is dict:
+        return {plain_label(key): plain_label(value) for key, value in label.items()}
+    return label

@@ -14,7 +14,17 @@ from relocchoice.data.assemble import Outcome, assemble
 from relocchoice.data.checks import listed, of_case
 from relocchoice.data.draft import Draft, Policy, odd_flag, read_flags
 from relocchoice.data.frames import Columns, read_frame
-from relocchoice.data.labels import NULL, UNKNOWN, Encoded, encode, encode_canonical, look_up, show, show_some
+from relocchoice.data.labels import (
+    NULL,
+    UNKNOWN,
+    Encoded,
+    encode,
+    encode_canonical,
+    look_up,
+    plain_label,
+    show,
+    show_some,
+)
 from relocchoice.errors import DataError, Finding
 
 
@@ -50,7 +60,7 @@ def read_roles(roles: Mapping[str, str | None], unit: str | None) -> dict[str, s
     given = {role: name for role, name in {**roles, "unit": unit}.items() if name is not None}
     for role, name in given.items():
         if not isinstance(name, str):
-            raise DataError(f"{role}={name!r} is not the name of a column: give one string")
+            raise DataError(f"{role}={show(name)} is not the name of a column: give one string")
     role_of: dict[str, str] = {}
     for role, name in given.items():
         if role == "unit" and role_of.get(name) == "case":
@@ -114,7 +124,7 @@ def read_weights(series: pd.Series | None, column: str) -> tuple[NDArray[np.floa
         known = series.dropna()
         value = known.iloc[0] if len(known) else None
         message = f"weights column {column!r} holds {show(value)}, which is not a number: convert the column to numbers"
-        return None, [Finding(rule="weight_invalid", message=message, column=column, value=value)]
+        return None, [Finding(rule="weight_invalid", message=message, column=column, value=plain_label(value))]
     return series.to_numpy(dtype=np.float64, na_value=np.nan), []
 
 
@@ -159,7 +169,7 @@ def _from_labels(
     def varies(case: int) -> Finding:
         here = series[(cases.codes == case) & (labels != NULL)].drop_duplicates().to_list()
         text = f"names more than one chosen alternative in column {column!r}, {show_some(here)}: repeat one on all rows"
-        return of_case(draft, "chosen_varies", case, text, column=column, value=here[1])
+        return of_case(draft, "chosen_varies", case, text, column=column, value=plain_label(here[1]))
 
     def is_unknown(case: int) -> Finding:
         return unknown_choice(draft, case, series.iloc[first[case]])
@@ -180,4 +190,4 @@ def unknown_choice(draft: Draft, case: int, value: Any) -> Finding:
         f"chose {show(value)} (column {column!r}), which is no alternative: "
         f"correct the label (alternatives: {show_some(draft.alternatives)})"
     )
-    return of_case(draft, "chosen_unknown", case, text, column=column, value=value)
+    return of_case(draft, "chosen_unknown", case, text, column=column, value=plain_label(value))

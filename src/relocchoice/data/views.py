@@ -94,7 +94,12 @@ def case_frame(data: ChoiceData, names: Sequence[str]) -> pd.DataFrame:
 
 
 def _listed_names(names: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys([names] if isinstance(names, str) else names))
+    if isinstance(names, str):
+        return [names]
+    try:
+        return list(dict.fromkeys(names))
+    except TypeError:
+        raise DataError(f"{show(names)} is not the name of a column or a list of names") from None
 
 
 def _differs(data: ChoiceData, series: pd.Series) -> NDArray[np.bool_]:
@@ -256,7 +261,7 @@ def with_weights(data: ChoiceData, weights: Any, kind: WeightKind) -> ChoiceData
             usable & (values != np.round(values)),
             "frequencies are whole numbers, else kind='sampling'",
         )
-    if not findings and not values.any():
+    if not findings and len(values) and not values.any():
         findings.append(Finding(rule="weight_zero", message="every weight is zero: no case counts"))
     if findings:
         raise DataError(findings)

@@ -15,7 +15,17 @@ from relocchoice.data.assemble import Outcome, assemble
 from relocchoice.data.checks import listed
 from relocchoice.data.draft import Draft, Policy, odd_flag, read_flags, unique_name
 from relocchoice.data.frames import Columns, read_frame
-from relocchoice.data.labels import NULL, UNKNOWN, encode, index_of, look_up, show, show_some
+from relocchoice.data.labels import (
+    NULL,
+    UNKNOWN,
+    encode,
+    index_of,
+    look_up,
+    plain_label,
+    refuse_merging,
+    show,
+    show_some,
+)
 from relocchoice.data.long import read_roles, read_weights, unknown_choice
 from relocchoice.errors import DataError, Finding
 
@@ -45,19 +55,34 @@ def read_universe(alternatives: Any) -> Universe:
         When there are none, one is missing or is given twice, or two share a value.
     """
     if isinstance(alternatives, str) or not isinstance(alternatives, Iterable):
-        raise DataError(f"alternatives={alternatives!r} is not a list of labels or a dict label -> value")
+        raise DataError(f"alternatives={show(alternatives)} is not a list of labels or a dict label -> value")
     labels = tuple(alternatives)
     values = tuple(alternatives.values()) if isinstance(alternatives, Mapping) else labels
     if not labels:
         raise DataError("alternatives= is empty: name the alternatives")
     for items, what in ((labels, "label"), (values, "value")):
-        odd = [item for item in items if not isinstance(item, Hashable) or item is None or item != item]
+        odd = [item for item in items if _is_no_label(item)]
         if odd:
-            raise DataError(f"alternatives= has {odd[0]!r}, which cannot be a {what}")
+            raise DataError(f"alternatives= has {show(odd[0])}, which cannot be a {what}")
+        refuse_merging(items, "alternatives=")
         repeated = [item for position, item in enumerate(items) if item in items[:position]]
         if repeated:
             raise DataError(f"alternatives= has the {what} {show(repeated[0])} twice")
     return Universe(labels, values)
+
+
+def _is_no_label(item: Any) -> bool:
+    try:
+        hash(item)
+    except TypeError:
+        return True
+    return item is None or item is pd.NA or item != item
+
+
+def require_mapping(argument: str, value: Any, entries: str) -> None:
+    """Raise DataError unless `value` is a mapping; `entries` says of what."""
+    if not isinstance(value, Mapping):
+        raise DataError(f"{argument}={show(value)} is not a dict {entries}")
 
 
 def convert_wide(
@@ -75,9 +100,27 @@ def convert_wide(
     """Read and check a wide table; see :meth:`ChoiceData.from_wide`."""
     names = read_roles({"case": case, "chosen": chosen, "weights": weights}, unit)
     universe = read_universe(alternatives)
+    varying, available = {} if varying is None else varying, {} if available is None else available
+    check_arguments(varying, available)
     columns = read_frame(frame)
     grid = _Grid(columns, universe, names)
-    return assemble(grid.draft(varying or {}, available or {}), policy or Policy())
+    return assemble(grid.draft(varying, available), policy or Policy())
+
+
+def check_arguments(varying: Any, available: Any) -> None:
+    """Refuse what is no mapping before anything is read.
+
+    Raises
+    ------
+    DataError
+        When `varying` or `available` is no mapping, or a variable has no text as its name.
+    """
+    require_mapping("varying", varying, "variable -> {alternative: column or number}")
+    require_mapping("available", available, "alternative -> column")
+    for name, by in varying.items():
+        if not isinstance(name, str):
+            raise DataError(f"varying= has {show(name)} as the name of a variable: formulas refer to text")
+        require_mapping(f"varying[{name!r}]", by, "alternative -> column or number")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +184,9 @@ class _Grid:
         def describe(code: int) -> Finding:
             label = found.labels[code]
             message = f"case {show(label)} has {counts[code]} rows (column {column!r}): a wide table has one row a case"
-            return Finding(rule="duplicate", message=message, column=column, case=label, count=int(counts[code]))
+            return Finding(
+                rule="duplicate", message=message, column=column, case=plain_label(label), count=int(counts[code])
+            )
 
         return index_of(series.array), listed(np.flatnonzero(counts > 1), describe, "case")
 
@@ -155,14 +200,12 @@ class _Grid:
         return replace(draft, chosen=chosen.ravel(), findings=(*draft.findings, *findings))
 
     def _foreign(self, argument: str, by: Mapping[Any, Any]) -> list[Finding]:
-        if not isinstance(by, Mapping):
-            raise DataError(f"{argument} must be a dict alternative -> column, not {by!r}")
         return [
             Finding(
                 rule="alternative_unknown",
                 message=f"{argument} names {show(label)}, which is none of the alternatives "
                 f"{show_some(self.universe.labels)}",
-                alternative=label,
+                alternative=plain_label(label),
             )
             for label in by
             if label not in self.universe.labels
@@ -176,7 +219,7 @@ class _Grid:
                 message=f"{argument} says nothing about alternative {show(label)}: give its column or a number, "
                 f"e.g. {{{show(label)}: 0.0}}",
                 column=name,
-                alternative=label,
+                alternative=plain_label(label),
             )
             for label in self.universe.labels
             if label not in by

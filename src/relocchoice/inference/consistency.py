@@ -2,8 +2,7 @@
 
 Globally: 0 < lambda_m <= lambda of the nest above for every nest (McFadden 1978; Daly & Zachary 1978). Locally, at the
 fitted probabilities: with r = lambda_m / lambda_above and Q = P(m | nest above), r <= 1 / (1 - Q), and for nests of
-three or
-more r <= 4 / (3 (1 - Q) + sqrt((1 + 7 Q)(1 - Q))) (Boersch-Supan 1990; Herriges & Kling 1996).
+three or more r <= 4 / (3 (1 - Q) + sqrt((1 + 7 Q)(1 - Q))) (Boersch-Supan 1990; Herriges & Kling 1996).
 """
 
 from __future__ import annotations

@@ -114,7 +114,14 @@ def linear_restrictions(
     )
 
 
-def wald(restrictions: LinearRestrictions, params: pd.Series, covariance: pd.DataFrame) -> TestResult:
+def wald(
+    restrictions: LinearRestrictions,
+    params: pd.Series,
+    covariance: pd.DataFrame,
+    *,
+    movement: NDArray[np.float64] | None = None,
+    groups: int | None = None,
+) -> TestResult:
     """Wald's test of linear restrictions.
 
     Parameters
@@ -122,12 +129,16 @@ def wald(restrictions: LinearRestrictions, params: pd.Series, covariance: pd.Dat
     restrictions : on the p parameters, in the order of ``params``.
     params : (p,) estimates.
     covariance : (p, p) covariance of the estimates; a known parameter has zeros, one without a variance has NaN.
+    movement : (p, q) derivative of the parameters by those that are free: what fixing and tying leave. None: every
+        parameter with a variance is free.
+    groups : number of clusters behind the covariance, or None.
 
     Returns
     -------
     TestResult
         Restrictions that repeat each other are counted once and the message says so. Where a parameter in them has no
-        variance, where they contradict each other, or where nothing in them is estimated, the test does not apply.
+        variance, where they contradict each other, where nothing in them is estimated, or where the covariance has a
+        lower rank than they have (fewer clusters than restrictions), the test does not apply.
     """
     matrix, null = restrictions.matrix, restrictions.null
     involved = np.any(matrix != 0, axis=0)
@@ -140,20 +151,23 @@ def wald(restrictions: LinearRestrictions, params: pd.Series, covariance: pd.Dat
     known = covariance.to_numpy(float)[np.ix_(involved, involved)]
     largest = np.abs(r) @ np.sqrt(np.maximum(np.diag(known), 0.0))
     size = _gap_scale(r, params.to_numpy(float)[involved], restrictions.targets)
-    return _wald_statistic(null, gap, r @ known @ r.T, size, largest)
+    free = np.eye(len(known)) if movement is None else movement[involved]
+    return _wald_statistic(null, gap, r @ free, r @ known @ r.T, size, largest, groups)
 
 
 def _wald_statistic(
     null: str,
     gap: NDArray[np.float64],
+    free: NDArray[np.float64],
     variance: NDArray[np.float64],
     size: NDArray[np.float64],
     largest: NDArray[np.float64],
+    groups: int | None,
 ) -> TestResult:
     """The statistic on the space where the restrictions vary; elsewhere the gap must vanish.
 
-    ``size`` and ``largest`` are (r,): what rounding errors of the gap and of its standard deviation are measured
-    against.
+    ``free`` is (r, q), the restrictions on the free parameters: its rank is what the covariance must have. ``size`` and
+    ``largest`` are (r,): what rounding errors of the gap and of its standard deviation are measured against.
     """
     spread = np.sqrt(np.maximum(np.diag(variance), 0.0))
     fixed = spread <= _NO_SPREAD * largest
@@ -166,13 +180,27 @@ def _wald_statistic(
     roots, vectors = np.linalg.eigh(variance[np.ix_(moving, moving)] / np.outer(spread[moving], spread[moving]))
     rotated = vectors.T @ scaled
     kept = roots > _RANK_TOLERANCE * len(roots)
+    rank, needed = int(kept.sum()), _rank(free[moving])
+    if rank < needed:
+        return _does_not_apply(null, _low_rank(rank, needed, groups))
     if np.any(np.abs(rotated[~kept]) > _CONTRADICTION * np.linalg.norm(size[moving] / spread[moving])):
         return _does_not_apply(null, "its restrictions contradict one another")
-    rank = int(kept.sum())
     statistic = float(np.sum(rotated[kept] ** 2 / roots[kept]))
     repeated = len(gap) - rank
     message = f"{repeated} of {len(gap)} restrictions follow from the others or from the model" if repeated else ""
     return TestResult(statistic, rank, chi2_tail(statistic, rank), null, f"chi2({rank})", message)
+
+
+def _rank(matrix: NDArray[np.float64]) -> int:
+    """Rank of the matrix, each row measured in its own size."""
+    return int(np.linalg.matrix_rank(matrix / np.linalg.norm(matrix, axis=1, keepdims=True)))
+
+
+def _low_rank(rank: int, needed: int, groups: int | None) -> str:
+    reason = f"the covariance of its {needed} independent restrictions has only rank {rank}"
+    if groups is not None and groups <= needed:
+        return f"{reason}: with {groups} clusters at most {groups - 1} can be tested together"
+    return f"{reason}; test fewer of them together, or take another covariance"
 
 
 def _gap_scale(

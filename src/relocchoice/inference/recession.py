@@ -1,10 +1,9 @@
 """Which way do estimates run to infinity? By linear programming on the directions in which the likelihood keeps rising.
 
 At a fit that ends on a ridge, the flat directions N are known, and so are the pairs (case, alternative) whose
-probability has vanished. The likelihood rises for ever along d = N c exactly when the chosen alternative gains on every
-vanished one,
-(x_y - x_j)' d >= 0 (Albert & Anderson 1984). A parameter runs to plus infinity when d_k > 0 is possible in that cone
-and d_k < 0 is not; when both are, not even the sign of its limit is determined.
+probability has vanished. The likelihood rises for ever along d = N c exactly when the chosen alternative gains on
+every vanished one, (x_y - x_j)' d >= 0 (Albert & Anderson 1984). A parameter runs to plus infinity when d_k > 0 is
+possible in that cone and d_k < 0 is not; when both are, not even the sign of its limit is determined.
 """
 
 from __future__ import annotations

@@ -221,7 +221,7 @@ def _reference_step(
     lower: Floats,
     upper: Floats,
 ) -> tuple[Floats, At | None, float]:
-    """Where the curvature says nothing (far out, all probabilities zero or one): the gradient in the reference's metric.
+    """Where the curvature says nothing (far out, all probabilities zero or one): the gradient in the reference metric.
 
     The step is halved until the function rises, then doubled as long as it goes on rising.
     """

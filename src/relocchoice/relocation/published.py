@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from relocchoice.errors import OptionError
 from relocchoice.relocation import published_frames as frames
 from relocchoice.relocation.published_spec import RECIPROCAL, PublishedSpec, Transform, nests_of, published_values
 
-__all__ = ["PublishedSpec", "Transform", "nests_of", "published_spec", "published_specs", "published_values"]
+__all__ = [
+    "LEFT_OUT",
+    "PublishedSpec",
+    "Transform",
+    "nests_of",
+    "published_spec",
+    "published_specs",
+    "published_values",
+]
+
+LEFT_OUT: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("game", "game_rol"): "the answers are rankings of six platforms, not choices of one, and the rank-ordered "
+        "logit is not among the models here"
+    }
+)
+"""Targets, by their two keys, that no model here can be held against, and why."""
 
 
 def _travelmode(

@@ -13,12 +13,20 @@ from relocchoice.errors import ConvergenceWarning, OptionError
 from relocchoice.relocation.reproduce_destination import destination
 from relocchoice.relocation.reproduce_form import form
 from relocchoice.relocation.reproduce_published import published
-from relocchoice.relocation.reproduce_record import Folder, Reproduction
-from relocchoice.relocation.reproduce_seeds import seed
+from relocchoice.relocation.reproduce_record import LIMIT, Folder, PublishedFit, Reproduction
+from relocchoice.relocation.reproduce_seeds import prose, seed
 from relocchoice.relocation.reproduce_size import size
 from relocchoice.relocation.sources import SEED_TABLES
 
-__all__ = ["REPRODUCTIONS", "Entry", "Reproduction", "check_published_folder", "reproduce", "reproduction_names"]
+__all__ = [
+    "REPRODUCTIONS",
+    "Entry",
+    "Reproduction",
+    "check_published_folder",
+    "disagreements",
+    "reproduce",
+    "reproduction_names",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,7 @@ _PUBLISHED = (
     ("japanese_fdi", "japanese_fdi", "Japanese plants in European regions: multinomial, two-step and nested logit"),
     ("nox", "nox", "NOx abatement technologies: multinomial logit with availability"),
     ("hague", "hague_burglary", "burglaries in The Hague: conditional logit with clustered errors"),
+    ("game", "game", "rankings of gaming platforms: rank-ordered logit, left out with its reason"),
 )
 
 
@@ -62,6 +71,7 @@ def _published(name: str, title: str, dataset: str) -> Entry:
 REPRODUCTIONS: Mapping[str, Entry] = MappingProxyType(
     {
         **{f"table{n}": Entry(title, partial(seed, n)) for n, title in zip(SEED_TABLES, _SEED_TITLES, strict=True)},
+        "prose": Entry("figures of the survey's text that no table holds, against each other", prose),
         "form": Entry("form of expansion by period (Table 4), multinomial logit", form),
         "destination": Entry("destination by form and period (Table 6), multinomial and nested logit", destination),
         "size": Entry("interprovincial relocations by size (Table 5 against Table 2)", size),
@@ -112,3 +122,20 @@ def reproduce(names: Iterable[str] = (), *, published_folder: Folder = None) -> 
         # the tables themselves say which estimates have no finite maximum
         warnings.simplefilter("ignore", ConvergenceWarning)
         return tuple(REPRODUCTIONS[name].run(published_folder) for name in wanted)
+
+
+def disagreements(parts: Iterable[Reproduction]) -> tuple[str, ...]:
+    """One sentence for each published model that was estimated and does not come out as published."""
+    records = [record for part in parts for record in part.published if isinstance(record, PublishedFit)]
+    return tuple(_disagreement(record) for record in records if not record.agrees)
+
+
+def _disagreement(record: PublishedFit) -> str:
+    name = f"{record.dataset}/{record.model}"
+    if not record.converged:
+        return f"{name} did not converge"
+    worst = max(record.by_kind, key=lambda kind: record.by_kind[kind])
+    return (
+        f"{name} differs from its target: log-likelihood by {record.llf_difference:.2e}, {worst} by "
+        f"{record.by_kind[worst]:.2e} (at most {LIMIT:g} is agreement)"
+    )

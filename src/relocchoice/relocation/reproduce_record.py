@@ -11,6 +11,11 @@ from relocchoice.results.table import Table
 
 Folder = str | os.PathLike[str] | None
 
+LIMIT = 1e-6
+"""Largest difference from a target that counts as agreement: relative in parameters, absolute in log-likelihoods."""
+# the targets hold their clustered errors only to the digits that were printed
+_CLUSTER_LIMIT = 1e-5
+
 
 @dataclass(frozen=True, slots=True)
 class ParameterPair:
@@ -61,10 +66,17 @@ class PublishedFit:
         """Over the estimates and every kind of standard error."""
         return max(self.by_kind.values())
 
+    @property
+    def agrees(self) -> bool:
+        """Whether everything lies within :data:`LIMIT` of the target, and the fit converged."""
+        limits = {kind: _CLUSTER_LIMIT if kind == "cluster" else LIMIT for kind in self.by_kind}
+        close = all(value <= limits[kind] for kind, value in self.by_kind.items())
+        return self.converged and close and abs(self.llf_difference) <= LIMIT
+
 
 @dataclass(frozen=True, slots=True)
 class PublishedSkip:
-    """A published model whose data are not at hand, and why."""
+    """A published model that is left out (its data are not at hand, or it is of another kind), and why."""
 
     dataset: str
     model: str

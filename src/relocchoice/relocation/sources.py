@@ -62,7 +62,6 @@ class PublishedModel:
     printed : rows as printed; empty where only full figures are known.
     printed_loglik : the printed log-likelihood, or None.
     printed_se : the kind of error that was printed, or None.
-    printed_other : everything else that was printed with the table, under its source's keys.
     note : what else a reader must know; may be empty.
     """
 
@@ -77,7 +76,6 @@ class PublishedModel:
     printed: tuple[PrintedCoefficient, ...]
     printed_loglik: str | None
     printed_se: str | None
-    printed_other: Mapping[str, Any]
     note: str
 
 
@@ -142,11 +140,6 @@ def seed_prose() -> pd.DataFrame:
     return _read_seed("seeds/prose.csv")
 
 
-def data_dictionary() -> pd.DataFrame:
-    """What every column of every shipped table means: file, column, type, unit, meaning, values."""
-    return _read_seed("dictionary.csv")
-
-
 def _read_seed(name: str) -> pd.DataFrame:
     # An empty note is an empty text, and "NA" would be a label: pandas' own list of missing markers must not apply.
     with shipped(name).open("r", encoding="utf-8") as stream:
@@ -175,7 +168,6 @@ def _published_model(entry: Mapping[str, Any]) -> PublishedModel:
         errors["cluster"] = tuple(entry["printed_cluster_se"][name] for name in names)
     printed = dict(entry["printed"] or {})
     rows = _printed_rows(printed, names)
-    known = {"coef", "loglik", "R_mlogit_1_1_3", "se_type", *_printed_keys(printed)}
     return PublishedModel(
         dataset=entry["dataset"],
         model=entry["model"],
@@ -188,18 +180,12 @@ def _published_model(entry: Mapping[str, Any]) -> PublishedModel:
         printed=rows,
         printed_loglik=printed.get("R_mlogit_1_1_3", printed).get("loglik"),
         printed_se=entry.get("printed_se"),
-        printed_other={key: value for key, value in printed.items() if key not in known},
         note=". ".join(filter(None, (entry.get("note", "").rstrip("."), _cluster_words(entry)))),
     )
 
 
 def _cluster_words(entry: Mapping[str, Any]) -> str:
     return f"Clustered errors: {entry['cluster']}" if "cluster" in entry else ""
-
-
-def _printed_keys(printed: Mapping[str, Any]) -> set[str]:
-    """Keys of coefficients that stand at the top level of what was printed."""
-    return {key for key, value in printed.items() if _printed_pair(value) is not None}
 
 
 def _printed_rows(printed: Mapping[str, Any], names: tuple[str, ...]) -> tuple[PrintedCoefficient, ...]:
@@ -253,6 +239,9 @@ def published_frame(dataset: str, folder: str | os.PathLike[str] | None = None) 
         return Missing(
             f"the data of {dataset!r} are not shipped and no folder is known: pass folder=... or set {PUBLISHED_FOLDER}"
         )
+    if not place.is_dir():
+        by = f"that {PUBLISHED_FOLDER} names" if folder is None else "named for them"
+        return Missing(f"the data of {dataset!r} are not shipped and the folder {str(place)!r} {by} does not exist")
     absent = [f"{dataset}/{name}" for name in names if not (place / dataset / name).is_file()]
     if absent:
         return Missing(

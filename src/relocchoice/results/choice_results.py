@@ -16,6 +16,7 @@ from relocchoice.errors import OptionError
 from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
 from relocchoice.inference.tails import chi2_tail, normal_quantile, two_sided
 from relocchoice.results.blocks import CONSTANTS, WITHOUT_ERROR, is_dissimilarity
+from relocchoice.results.frozen import CopiedFrame, sealed
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary, summary_table
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 class ChoiceResults:
     """What was estimated, how well, and from what.
 
-    p parameters in table order, n cases, J alternatives.
+    p parameters in table order, n cases, J alternatives. Nothing in it can be changed: the frames are handed out as
+    copies, and the arrays of ``covariance`` and ``moments`` are read-only.
 
     Attributes
     ----------
@@ -78,6 +80,10 @@ class ChoiceResults:
     notes: tuple[str, ...] = ()
     moments: Any = None
     problem: Any = None
+
+    def __post_init__(self) -> None:
+        for name in ("covariance", "moments"):
+            object.__setattr__(self, name, sealed(getattr(self, name)))
 
     @property
     def params(self) -> pd.Series:
@@ -168,7 +174,7 @@ class ChoiceResults:
 
     @property
     def llr(self) -> float:
-        """Likelihood-ratio statistic against :attr:`llr_null`."""
+        """Likelihood-ratio statistic against :attr:`llr_null`; see :attr:`llr_pvalue` for what it is not."""
         restricted = self.llconstants if self.llr_null == "constants only" else self.llnull
         return 2.0 * (self.llf - restricted)
 
@@ -179,8 +185,12 @@ class ChoiceResults:
 
     @property
     def llr_pvalue(self) -> float:
-        """P-value of :attr:`llr`; NaN without degrees of freedom or when the model does not nest :attr:`llr_null`."""
-        if self.llr_df <= 0 or not self._nests_null():
+        """P-value of :attr:`llr`, by the likelihood whatever the covariance; NaN where chi-squared is not its law.
+
+        That is so without degrees of freedom, when the model does not nest :attr:`llr_null`, and when dissimilarity
+        parameters are estimated: under constants only, these are not identified.
+        """
+        if self.llr_df <= 0 or not self._nests_null() or self._estimates_lambdas():
             return math.nan
         return chi2_tail(self.llr, self.llr_df)
 
@@ -189,6 +199,11 @@ class ChoiceResults:
         fixed = self.parameters["status"] == "fixed"
         away = (self.parameters["estimate"] - self.null_values).abs() > 0
         return self.spec.specification.offset is None and not bool((fixed & away).any())
+
+    def _estimates_lambdas(self) -> bool:
+        """Whether any dissimilarity parameter is other than fixed."""
+        lambdas = self.parameters["block"].map(is_dissimilarity).astype(bool)
+        return bool((lambdas & (self.parameters["status"] != "fixed")).any())
 
     def _free_constants(self) -> int:
         """J - 1 where the model has all constants free, else 0: then it does not nest the model with constants only."""
@@ -208,8 +223,8 @@ class ChoiceResults:
         Returns
         -------
         TestResult
-            A fixed parameter counts as known; where an infinite or unidentified one is involved, the test does not
-            apply and the result says so.
+            A fixed parameter counts as known; where an infinite or unidentified one is involved, or there are fewer
+            clusters than restrictions, the test does not apply and the result says so.
 
         Raises
         ------
@@ -217,7 +232,15 @@ class ChoiceResults:
             For unknown parameters and expressions that are not linear.
         """
         restrictions = linear_restrictions(hypotheses, [str(name) for name in self.parameters.index], values)
-        return wald(restrictions, self.params, self._covariance_with_known())
+        moments = self.moments
+        movement = None if moments is None else moments.jacobian[:, moments.moving]
+        return wald(
+            restrictions,
+            self.params,
+            self._covariance_with_known(),
+            movement=movement,
+            groups=self.covariance.groups,
+        )
 
     def _covariance_with_known(self) -> pd.DataFrame:
         covariance = np.array(self.covariance.matrix, dtype=float)
@@ -284,6 +307,11 @@ class ChoiceResults:
             f"<ChoiceResults: {self.spec.family} logit, {self.df_model} estimated parameters, {self.n_cases} cases, "
             f"log-likelihood {self.llf:.6g}, {state}>"
         )
+
+
+# the dataclass made plain slots of these; each is wrapped so that no frame inside is ever handed out
+for _name in ("parameters", "trace", "starts"):
+    setattr(ChoiceResults, _name, CopiedFrame(vars(ChoiceResults)[_name]))
 
 
 def _one_minus_ratio(llf: float, reference: float) -> float:

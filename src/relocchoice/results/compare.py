@@ -336,7 +336,8 @@ def _fit_notes(fits: Sequence[ChoiceResults], heads: Sequence[str]) -> list[str]
     """Covariance and normalisation in words, said once where they are shared."""
     said: dict[str, list[str]] = {}
     for fit, head in zip(fits, heads, strict=True):
-        for sentence in (words.covariance(fit.covariance), words.normalisation(fit), *fit.notes):
+        few = words.few_clusters(fit.covariance, fit.df_model)
+        for sentence in (words.covariance(fit.covariance), few, words.normalisation(fit), *fit.notes):
             if sentence:
                 said.setdefault(sentence, []).append(head)
     return [

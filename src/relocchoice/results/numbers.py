@@ -8,6 +8,7 @@ MISSING = "n/a"
 _LARGEST_EXPONENT = 12
 _SMALLEST_EXPONENT = -4
 _NOISE = 1e-9
+_WHOLE = 1e15
 
 
 def significant(value: float, digits: int = 6, scale: float = math.nan) -> str:
@@ -18,11 +19,11 @@ def significant(value: float, digits: int = 6, scale: float = math.nan) -> str:
     value : the number; NaN gives ``"n/a"``, infinities ``"+inf"`` and ``"-inf"``.
     digits : significant digits; digits before the decimal point are never dropped.
     scale : size against which the value is judged (its standard error); below a billionth of it the value is rounding
-        noise and printed as ``"0"``.
+        noise and printed as ``"0"``. NaN and infinity judge nothing.
     """
     if not math.isfinite(value):
         return not_finite(value)
-    if value == 0 or abs(value) < _NOISE * scale:
+    if value == 0 or (math.isfinite(scale) and abs(value) < _NOISE * scale):
         return "0"
     scientific = f"{value:.{digits - 1}e}"
     exponent = int(scientific.partition("e")[2])
@@ -55,7 +56,7 @@ def likelihood(value: float) -> str:
 
 def count(value: float) -> str:
     """A number of cases or a sum of weights, with thousands separated when it is whole."""
-    if math.isfinite(value) and value == round(value):
+    if math.isfinite(value) and value == round(value) and abs(value) < _WHOLE:
         return f"{value:,.0f}"
     return significant(value)
 

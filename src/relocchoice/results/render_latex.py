@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from relocchoice.results.layout import alignments, has_sections, is_section, number_cell, side_by_side
@@ -30,6 +31,11 @@ _SPECIALS = {
     "└": r"\textbar{}",
     "─": r"-{}",
 }
+
+
+_INFINITIES = {"-inf": r"$-\infty$", "+inf": r"$+\infty$"}
+# a minus stands before a number or between blanks; any other stroke is a hyphen or part of a name
+_MINUS = re.compile(r"(?<![\w\-)])-(?=\.?\d|inf\b)|(?<=\d[eE])-(?=\d)|(?<=\s)-(?=\s)")
 
 
 def escaped(label: str) -> str:
@@ -92,20 +98,27 @@ def _row_start(label: str) -> str:
 
 def _number(cell: str, fraction_width: int = 0) -> str:
     """A number with a true minus sign, filled up so that a right-aligned column lines up at the decimal point."""
+    if cell in _INFINITIES:
+        return _INFINITIES[cell]
     number = number_cell(cell)
     if number is None:
-        return escaped(cell)
-    printed = escaped(number.whole).replace("-", "$-$") + escaped(number.fraction)
+        return _prose(cell)
+    printed = escaped(number.whole + number.fraction).replace("-", "$-$")
     missing = (
         ".000000000000000000"[:fraction_width] if not number.fraction else "0" * (fraction_width - len(number.fraction))
     )
     return printed + (rf"\phantom{{{missing}}}" if missing else "")
 
 
+def _prose(text: str) -> str:
+    """The text with every character that TeX would interpret written by name, and true minus signs."""
+    return _MINUS.sub("$-$", escaped(text))
+
+
 def _notes(table: Table) -> list[str]:
     lines = [r"\par\smallskip", r"\begin{minipage}{\linewidth}", r"\footnotesize"]
     for note in table.notes:
-        lines += _kept(note) if "\n" in note else [escaped(note) + r"\par"]
+        lines += _kept(note) if "\n" in note else [_prose(note) + r"\par"]
     return [*lines, r"\end{minipage}"]
 
 

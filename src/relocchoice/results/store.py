@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from relocchoice.errors import RelocChoiceError, StoreError
+from relocchoice.errors import OptionError, RelocChoiceError, StoreError
 from relocchoice.results.archive import read_archive, write_archive
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.codec import Arrays, Encoder, decode
@@ -42,16 +42,19 @@ def save(results: ChoiceResults, path: str | PathLike[str]) -> Path:
 
     Raises
     ------
+    OptionError
+        Where ``path`` is no path at all.
     StoreError
-        Where something in the results cannot be written as plain data, or the file cannot be written.
+        Where something in the results cannot be written as plain data (labels may be text, numbers, True/False and
+        timestamps), or the file cannot be written.
     """
+    target = _file(path)
     encoder = Encoder()
     stored = {
         field.name: _encoded(encoder, field.name, getattr(results, field.name))
         for field in dataclasses.fields(ChoiceResults)
         if field.name not in _NOT_STORED
     }
-    target = Path(path)
     write_archive(target, {"format": FORMAT, "schema": SCHEMA, "results": stored}, encoder.arrays)
     return target
 
@@ -61,10 +64,12 @@ def load(path: str | PathLike[str]) -> ChoiceResults:
 
     Raises
     ------
+    OptionError
+        Where ``path`` is no path at all.
     StoreError
         Where there is no such file, it is something else, of another schema, damaged, or inconsistent in itself.
     """
-    text, arrays = read_archive(Path(path))
+    text, arrays = read_archive(_file(path))
     if text.get("format") != FORMAT:
         raise StoreError(f"{str(path)!r} is not a saved fit")
     if text.get("schema") != SCHEMA:
@@ -77,6 +82,18 @@ def load(path: str | PathLike[str]) -> ChoiceResults:
     except (RelocChoiceError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise StoreError(f"{str(path)!r} is damaged: {type(error).__name__}: {error}") from error
     return results
+
+
+def _file(path: object) -> Path:
+    """The path of a file; raises OptionError for no path and StoreError for a folder."""
+    if not isinstance(path, (str, PathLike)) or not isinstance(fspath(path), str) or not fspath(path):
+        raise OptionError.of("path", path, "the name of a file, e.g. 'fit.relocchoice'")
+    file = Path(path)
+    if file.is_dir():
+        raise StoreError(
+            f"path={str(path)!r} is a folder; give the name of a file, e.g. {str(file / 'fit.relocchoice')!r}"
+        )
+    return file
 
 
 def _encoded(encoder: Encoder, name: str, value: Any) -> Any:

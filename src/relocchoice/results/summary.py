@@ -176,6 +176,7 @@ def _notes(results: ChoiceResults) -> tuple[str, ...]:
         words.convergence(results),
         *words.cells(results.identification),
         words.covariance(results.covariance),
+        words.few_clusters(results.covariance, results.df_model),
         words.reference_points(results),
         words.likelihood_ratio(results),
         words.normalisation(results),

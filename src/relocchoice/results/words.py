@@ -23,6 +23,10 @@ _NORMALISATIONS: Mapping[str, str] = {
 }
 
 
+_FEW_CLUSTERS = 10
+_MISSPECIFIED = ("robust", "cluster")
+
+
 def family(results: ChoiceResults) -> str:
     """``"Multinomial logit"`` or ``"Nested logit"``."""
     return f"{results.spec.family.capitalize()} logit"
@@ -65,6 +69,19 @@ def covariance(record: Covariance) -> str:
     return f"Standard errors: {record.description}."
 
 
+def few_clusters(record: Covariance, n_parameters: int) -> str:
+    """A warning where a clustered covariance rests on too few groups; ``n_parameters`` is how many are estimated."""
+    if record.groups is None or (record.groups >= _FEW_CLUSTERS and record.groups > n_parameters):
+        return ""
+    rank = ""
+    if record.groups <= n_parameters:
+        rank = (
+            f", no more than the {n_parameters} estimated parameters, so that the covariance has at most rank "
+            f"{record.groups - 1}"
+        )
+    return f"Few clusters: {record.groups} groups{rank}. The standard errors are unreliable."
+
+
 def covariance_kind(record: Covariance) -> str:
     """The kind in a word, with the number of clusters."""
     return record.kind if record.groups is None else f"{record.kind} ({numbers.count(record.groups)} groups)"
@@ -78,7 +95,7 @@ def reference_points(results: ChoiceResults) -> str:
 
 
 def likelihood_ratio(results: ChoiceResults) -> str:
-    """The likelihood-ratio test of all coefficients, and against what."""
+    """The likelihood-ratio test of all coefficients, and against what; empty where chi-squared is not its law."""
     if results.weight_kind == "sampling":
         return "With sampling weights the log-likelihood is a pseudo-likelihood: no likelihood-ratio test is given."
     if math.isnan(results.llr_pvalue):
@@ -86,7 +103,11 @@ def likelihood_ratio(results: ChoiceResults) -> str:
     probability = numbers.pvalue(results.llr_pvalue)
     equation = f"p {probability}" if probability.startswith("<") else f"p = {probability}"
     statistic = numbers.decimals(results.llr, 3)
-    return f"Likelihood-ratio test against {results.llr_null}: chi2({results.llr_df}) = {statistic}, {equation}."
+    kind = results.covariance.kind
+    caveat = f" (by the likelihood, not by the {kind} covariance)" if kind in _MISSPECIFIED else ""
+    return (
+        f"Likelihood-ratio test against {results.llr_null}{caveat}: chi2({results.llr_df}) = {statistic}, {equation}."
+    )
 
 
 def normalisation(results: ChoiceResults) -> str:

@@ -7,8 +7,8 @@ Everything else of the encoding follows from the text, so a saved model needs no
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,19 +19,22 @@ from formulaic.parser.types import Factor, Term
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
-from relocchoice.errors import SpecificationError
+from relocchoice.data.frozen import FrozenMap
+from relocchoice.errors import DataError, Finding, SpecificationError
 from relocchoice.spec.expressions import FUNCTIONS
 from relocchoice.spec.labels import Label, label_from_json, label_to_json, listed
 from relocchoice.spec.parts import ParsedTerm, parse_part
 from relocchoice.spec.state import state_from_json, state_to_json
 from relocchoice.spec.term_checks import (
     Rows,
-    check_finite,
-    check_levels,
-    check_present,
-    check_shadowing,
+    changed_types,
+    not_finite,
+    refuse,
+    shadowing,
     source_columns,
     unknown_columns,
+    unknown_levels,
+    unusable_columns,
 )
 
 INTERCEPT = Term([Factor("1", eval_method="literal")])
@@ -51,6 +54,7 @@ class TermsEncoding:
     constant : whether the part has an intercept.
     levels : categorical factor -> its levels, in order.
     transforms : transformation -> its state, as formulaic keeps it.
+    numeric : columns that were numeric when the encoding was learned.
     """
 
     text: str
@@ -61,6 +65,11 @@ class TermsEncoding:
     constant: bool
     levels: Mapping[str, tuple[Label, ...]]
     transforms: Mapping[str, Any]
+    numeric: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "levels", FrozenMap(self.levels))
+        object.__setattr__(self, "transforms", FrozenMap(self.transforms))
 
     def to_dict(self) -> dict[str, Any]:
         """The encoding as JSON values.
@@ -78,6 +87,7 @@ class TermsEncoding:
             "constant": self.constant,
             "levels": [[factor, [label_to_json(level) for level in levels]] for factor, levels in self.levels.items()],
             "transforms": state_to_json(dict(self.transforms)),
+            "numeric": list(self.numeric),
         }
 
     @classmethod
@@ -92,6 +102,7 @@ class TermsEncoding:
             constant=stored["constant"],
             levels={factor: tuple(map(label_from_json, levels)) for factor, levels in stored["levels"]},
             transforms=state_from_json(stored["transforms"]),
+            numeric=tuple(stored.get("numeric", ())),
         )
 
 
@@ -107,6 +118,54 @@ class Evaluated:
 
     encoding: TermsEncoding
     values: tuple[NDArray[np.float64], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attempt:
+    """What became of evaluating one part.
+
+    Attributes
+    ----------
+    evaluated : the columns of the terms that could be evaluated; of all terms when there is no finding.
+    findings : everything that is wrong, of the columns and of the terms.
+    """
+
+    evaluated: Evaluated
+    findings: tuple[Finding, ...] = ()
+
+    def settled(self) -> Evaluated:
+        """The columns.
+
+        Raises
+        ------
+        DataError, SpecificationError : with all the findings, when there are any.
+        """
+        refuse(self.findings)
+        return self.evaluated
+
+
+def try_terms(
+    text: str,
+    data: ChoiceData,
+    level: Rows,
+    *,
+    intercept: bool = False,
+    reduced: bool = False,
+    without: Collection[str] = (),
+) -> Attempt:
+    """:func:`learn_terms` that hands its findings back.
+
+    Parameters
+    ----------
+    text, data, level, intercept, reduced : see :func:`learn_terms`.
+    without : columns about which something was said already; terms that read them are left out.
+
+    Raises
+    ------
+    SpecificationError : the text is no formula.
+    """
+    blank = TermsEncoding(text, level, intercept, reduced, (), False, {}, {})
+    return _evaluate(blank, data, learning=True, without=without)
 
 
 def learn_terms(
@@ -126,8 +185,7 @@ def learn_terms(
     SpecificationError : a term cannot be read or evaluated.
     DataError : a column or a term is missing or not finite somewhere.
     """
-    blank = TermsEncoding(text, level, intercept, reduced, (), False, {}, {})
-    return _evaluate(blank, data, learning=True)
+    return try_terms(text, data, level, intercept=intercept, reduced=reduced).settled()
 
 
 def apply_terms(encoding: TermsEncoding, data: ChoiceData) -> Evaluated:
@@ -138,53 +196,94 @@ def apply_terms(encoding: TermsEncoding, data: ChoiceData) -> Evaluated:
     SpecificationError : a column is not there or has another type than when the encoding was learned.
     DataError : a categorical has a new level, or a column or a term is missing or not finite somewhere.
     """
+    return try_apply(encoding, data).settled()
+
+
+def try_apply(encoding: TermsEncoding, data: ChoiceData) -> Attempt:
+    """:func:`apply_terms` that hands its findings back."""
     return _evaluate(encoding, data, learning=False)
 
 
-def _evaluate(encoding: TermsEncoding, data: ChoiceData, learning: bool) -> Evaluated:
+def _evaluate(encoding: TermsEncoding, data: ChoiceData, learning: bool, without: Collection[str] = ()) -> Attempt:
     terms = parse_part(encoding.text, encoding.intercept)
     variables = tuple(term for term in terms if term.factors)
-    missing = unknown_columns(variables, data)
-    if missing:
-        raise SpecificationError(missing)
-    check_shadowing(variables)
-    names = list(source_columns(variables))
-    frame = data.row_frame(names) if encoding.level == "row" else data.case_frame(names)
-    check_present(frame, data, encoding.level, variables)
-    frame = _numbers_as_numbers(frame)
+    source = _readable(variables, data, encoding, learning, without)
+    findings, frame = list(source.findings), source.frame
+    variables = _reading_only(variables, frame)
     direct = _direct_terms(variables, frame, encoding)
     others = [term for term in variables if term.label not in direct]
     constant = any(not term.factors for term in terms)
-    learned = _by_formulaic(others, frame, encoding, learning, constant or encoding.reduced, data)
+    try:
+        learned = _by_formulaic(others, frame, encoding, learning, constant or encoding.reduced, data)
+    except (SpecificationError, DataError) as error:
+        findings += error.findings
+        variables, learned = tuple(term for term in variables if term.label in direct), _Learned({}, {}, {})
     labels: list[str] = []
     values: list[NDArray[np.float64]] = []
     for term in sorted(variables, key=lambda term: len(term.factors)):
         made = [(term.label, _as_float(frame[term.lookup]))] if term.label in direct else learned.columns[term.label]
         if not made:
-            raise SpecificationError(
-                f"term {term.label!r} gives no column: it has one level only, or other terms say the same; leave it out"
-            )
+            findings.append(_no_column(term))
         for label, column in made:
-            check_finite(label, column, frame, term, data, encoding.level)
-            labels.append(label)
-            values.append(column)
-    if learning:
-        encoding = TermsEncoding(
-            encoding.text,
-            encoding.level,
-            encoding.intercept,
-            encoding.reduced,
-            tuple(labels),
-            constant,
-            learned.levels,
-            learned.transforms,
+            strange = not_finite(label, column, frame, term, data, encoding.level)
+            findings += strange
+            if not strange:
+                labels.append(label)
+                values.append(column)
+    if not learning and not findings and tuple(labels) != encoding.labels:
+        findings.append(_other_columns(encoding, labels))
+    if learning or findings:
+        encoding = replace(
+            encoding,
+            labels=tuple(labels),
+            constant=constant,
+            levels=learned.levels,
+            transforms=learned.transforms,
+            numeric=tuple(str(name) for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name].dtype)),
         )
-    if tuple(labels) != encoding.labels:
-        raise SpecificationError(
-            f"{encoding.text!r} gives the columns {listed(labels)} with these data but gave {listed(encoding.labels)} "
-            "when the model was fitted; give its columns the types they had then"
-        )
-    return Evaluated(encoding, tuple(values))
+    return Attempt(Evaluated(encoding, tuple(values)), tuple(findings))
+
+
+def _no_column(term: ParsedTerm) -> Finding:
+    message = f"term {term.label!r} gives no column: it has one level only, or other terms say the same; leave it out"
+    return Finding(rule="no_column", message=message)
+
+
+def _other_columns(encoding: TermsEncoding, labels: Sequence[str]) -> Finding:
+    message = (
+        f"{encoding.text!r} gives the columns {listed(labels)} with these data but gave {listed(encoding.labels)} "
+        "when the model was fitted; give its columns the types they had then"
+    )
+    return Finding(rule="type_changed", message=message)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Source:
+    """The columns that can be read, and what is wrong with the others."""
+
+    frame: pd.DataFrame
+    findings: tuple[Finding, ...]
+
+
+def _readable(
+    terms: Sequence[ParsedTerm], data: ChoiceData, encoding: TermsEncoding, learning: bool, without: Collection[str]
+) -> _Source:
+    findings = [*unknown_columns(terms, data), *shadowing(terms)]
+    barred = {*without, *(finding.column for finding in findings)}
+    names = [name for name in source_columns(terms) if name not in barred]
+    frame = data.row_frame(names) if encoding.level == "row" else data.case_frame(names)
+    unusable = unusable_columns(frame, data, encoding.level, terms)
+    if unusable:
+        frame = frame.drop(columns=list({finding.column for finding in unusable}))
+    frame = _numbers_as_numbers(frame)
+    changed = [] if learning or not len(frame) else changed_types(frame, encoding.numeric, encoding.levels)
+    if changed:
+        frame = frame.drop(columns=[finding.column for finding in changed])
+    return _Source(frame, (*findings, *unusable, *changed))
+
+
+def _reading_only(terms: Sequence[ParsedTerm], frame: pd.DataFrame) -> tuple[ParsedTerm, ...]:
+    return tuple(term for term in terms if all(name in frame.columns for name in source_columns([term])))
 
 
 def _direct_terms(terms: Sequence[ParsedTerm], frame: pd.DataFrame, encoding: TermsEncoding) -> set[str]:
@@ -224,7 +323,7 @@ def _by_formulaic(
     if not terms:
         return _Learned({}, {}, {})
     given = {factor.text: factor.levels for term in terms for factor in term.factors if factor.levels is not None}
-    check_levels(frame, terms, {**given, **encoding.levels}, data, encoding.level)
+    refuse(unknown_levels(frame, terms, {**given, **encoding.levels}, data, encoding.level))
     prepared = _drop_unused(frame) if learning else _with_levels(frame, encoding)
     spec = ModelSpec(
         formula=SimpleFormula([*([INTERCEPT] if with_intercept else []), *(term.term for term in terms)]),

@@ -188,5 +188,7 @@ def _reason(node: ast.AST) -> str:
         ast.Compare: "only one comparison at a time, with == != < <= > >=",
         ast.BoolOp: "write (a) & (b) or (a) | (b)",
         ast.Subscript: "columns cannot be indexed",
+        ast.Set: "braces stand only outside a function, and inside it the plain expression is enough",
+        ast.Dict: "braces stand only outside a function, and inside it the plain expression is enough",
     }
     return reasons.get(type(node), f"a {type(node).__name__} is no arithmetic")

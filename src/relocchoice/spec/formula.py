@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.errors import DataError, Finding, SpecificationError
 from relocchoice.spec.columns import Column, UtilityColumns
-from relocchoice.spec.evaluate import Evaluated, TermsEncoding, apply_terms, learn_terms
+from relocchoice.spec.evaluate import Evaluated, TermsEncoding, try_apply, try_terms
 from relocchoice.spec.labels import (
     Label,
     close_labels,
@@ -30,10 +30,11 @@ from relocchoice.spec.labels import (
     label_to_json,
     listed,
     plain,
+    said,
 )
-from relocchoice.spec.offset import apply_offset, learn_offset, parse_single
+from relocchoice.spec.offset import parse_single, try_single
 from relocchoice.spec.parts import parse_part, split_formula
-from relocchoice.spec.term_checks import source_columns, unknown_columns
+from relocchoice.spec.term_checks import no_cases, refuse, source_columns, unknown_columns
 
 RESPONSE_ROLES = ("chosen", "count", "alternative")
 RESPONSE_WORDS = ("chosen", "choice")
@@ -97,29 +98,35 @@ class Formula:
         Raises
         ------
         SpecificationError : all problems at once: columns that are not there or stand in the wrong part, a base that is
-            not among the alternatives, a left side that is not the response.
-        DataError : a column or a term is missing or not finite somewhere.
+            not among the alternatives, a left side that is not the response, and the problems of the values.
+        DataError : all problems are of the values: columns or terms that are missing or not finite somewhere.
         """
         alternatives = tuple(plain(label) for label in data.alternatives)
         position = _base_position(base, alternatives)
+        refuse(no_cases(data))
         findings = [*_response_problems(self.response, data), *_column_problems(self, data)]
         if position is None:
             findings.insert(0, _unknown_base(base, alternatives))
-        if findings or position is None:
-            raise SpecificationError(findings)
-        one = learn_terms(self.parts[0], data, "row", reduced=True)
-        two = learn_terms(self.parts[1], data, "case", intercept=True)
-        three = learn_terms(self.parts[2], data, "row", reduced=True)
-        findings = _identification_problems((one, two, three), data)
-        if findings:
-            raise SpecificationError(findings)
+        absent = _columns_of("unknown_column", findings)
+        varying = _columns_of("varies_within_case", findings)
+        attempts = (
+            try_terms(self.parts[0], data, "row", reduced=True, without=absent),
+            try_terms(self.parts[1], data, "case", intercept=True, without=absent | varying),
+            try_terms(self.parts[2], data, "row", reduced=True, without=absent),
+        )
+        offset = None if self.offset is None else try_single(self.offset, data, "row", "offset", without=absent)
+        one, two, three = (attempt.evaluated for attempt in attempts)
+        findings += [finding for attempt in (*attempts, offset) if attempt for finding in attempt.findings]
+        findings += _identification_problems((one, two, three), data)
+        refuse(findings)
+        assert position is not None
         encoding = FormulaEncoding(
             formula=self,
             alternatives=alternatives,
             base=alternatives[position],
             names=_coefficient_names((one.encoding, two.encoding, three.encoding), alternatives, position),
             parts=(one.encoding, two.encoding, three.encoding),
-            offset=None if self.offset is None else learn_offset(self.offset, data),
+            offset=None if offset is None else offset.evaluated.encoding,
         )
         _check_distinct(encoding.names)
         return encoding
@@ -155,8 +162,11 @@ class FormulaEncoding:
         DataError : an alternative that has no coefficients, a new level of a categorical, values that are not finite.
         """
         known = self._positions(data)
-        one, two, three = (apply_terms(part, data) for part in self.parts)
-        offset = None if self.offset is None else apply_offset(self.offset, data)
+        attempts = [try_apply(part, data) for part in self.parts]
+        last = None if self.offset is None else try_apply(self.offset, data)
+        refuse([finding for attempt in (*attempts, last) if attempt for finding in attempt.findings])
+        one, two, three = (attempt.evaluated for attempt in attempts)
+        offset = None if last is None else last.evaluated.values[0]
         blocks = _blocks(self.parts, len(self.alternatives))
         others = self._slots(skip_base=True)
         every = self._slots(skip_base=False)
@@ -271,6 +281,10 @@ def _check_distinct(names: Sequence[str]) -> None:
         )
 
 
+def _columns_of(rule: str, findings: Sequence[Finding]) -> set[str]:
+    return {finding.column for finding in findings if finding.rule == rule and finding.column is not None}
+
+
 def _base_position(base: Label | None, alternatives: Sequence[Label]) -> int | None:
     return 0 if base is None else find_label(base, alternatives)
 
@@ -278,7 +292,7 @@ def _base_position(base: Label | None, alternatives: Sequence[Label]) -> int | N
 def _unknown_base(base: Label, alternatives: Sequence[Label]) -> Finding:
     close = close_labels(base, alternatives)
     meant = f"did you mean {listed(close)}? " if close else ""
-    message = f"base={base!r} is not an alternative of the data; {meant}alternatives: {listed(alternatives)}"
+    message = f"base={said(base)} is not an alternative of the data; {meant}alternatives: {listed(alternatives)}"
     return Finding(rule="unknown_base", message=message, value=base)
 
 

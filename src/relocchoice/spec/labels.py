@@ -11,14 +11,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from relocchoice.data.labels import plain_label
 from relocchoice.errors import StoreError
 
 Label = Any  # a str, int, bool, float or pandas Timestamp; numpy scalars of these are taken as they come
 
 
 def plain(label: Label) -> Label:
-    """A numpy scalar as the Python value it stands for; anything else as it is."""
-    return label.item() if isinstance(label, np.generic) else label
+    """A numpy scalar as the Python value it stands for, also inside a list or dict; anything else as it is."""
+    return plain_label(label)
+
+
+def said(label: Label) -> str:
+    """A label as it is written in a message."""
+    return repr(plain_label(label))
 
 
 def find_label(label: Label, labels: Sequence[Label]) -> int | None:
@@ -59,7 +65,7 @@ def close_labels(label: Label, labels: Iterable[Label], at_most: int = 3) -> lis
 
 def listed(labels: Iterable[Label], at_most: int = 12) -> str:
     """Labels as they are shown in a message; a long list is cut and says how many were left out."""
-    texts = [repr(plain(label)) for label in labels]
+    texts = [said(label) for label in labels]
     rest = len(texts) - at_most
     return ", ".join(texts[:at_most]) + (f", ... and {rest} more" if rest > 0 else "")
 
@@ -89,7 +95,8 @@ def label_to_json(label: Label) -> Any:
     if label is None or isinstance(label, str | bool | int | float):
         return label
     raise StoreError(
-        f"label {label!r} of type {type(label).__name__} cannot be saved; use text, numbers, True/False or timestamps"
+        f"label {said(label)} of type {type(label).__name__} cannot be saved; "
+        "use text, numbers, True/False or timestamps"
     )
 
 

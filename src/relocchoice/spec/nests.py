@@ -20,6 +20,7 @@ from relocchoice.spec.labels import (
     label_to_json,
     listed,
     plain,
+    said,
 )
 
 ROOT = -1
@@ -108,7 +109,7 @@ class NestTree:
         absent = [name for name in columns if name not in table.columns]
         if absent:
             findings = [
-                _problem("unknown_column", f"no column {name!r}; {hint(name, table.columns)}") for name in absent
+                _problem("unknown_column", f"no column {said(name)}; {hint(name, table.columns)}") for name in absent
             ]
             raise SpecificationError(findings)
         draft = _Draft()
@@ -134,16 +135,16 @@ class NestTree:
             if position is None:
                 placed = find_labels(labels, self.leaves)
                 free = [label for label, found in zip(labels, placed, strict=True) if found is None]
-                message = f"{leaf!r} of the nests is not an alternative of the data; {hint(leaf, free or labels)}"
+                message = f"{said(leaf)} of the nests is not an alternative of the data; {hint(leaf, free or labels)}"
                 findings.append(_problem("unknown_alternative", message, leaf))
             elif position in named:
-                message = f"{named[position]!r} and {leaf!r} of the nests are the same alternative; keep one"
+                message = f"{said(named[position])} and {said(leaf)} of the nests are the same alternative; keep one"
                 findings.append(_problem("repeated_alternative", message, labels[position]))
             else:
                 named[position] = leaf
         for position, label in enumerate(labels):
             if position not in named:
-                message = f"alternative {label!r} of the data stands in no nest; put it in one, or give it None"
+                message = f"alternative {said(label)} of the data stands in no nest; put it in one, or give it None"
                 findings.append(_problem("missing_alternative", message, label))
         if findings:
             raise SpecificationError(findings)
@@ -221,13 +222,14 @@ class NestTree:
 
 @dataclass(slots=True)
 class _Draft:
-    """A tree while it is built: the fields of :class:`NestTree` as lists, and the problems found so far."""
+    """A tree while it is built: the fields of :class:`NestTree` as lists, the problems, the nests they are about."""
 
     nodes: list[Any] = field(default_factory=list)
     node_parent: list[int] = field(default_factory=list)
     leaves: list[Label] = field(default_factory=list)
     leaf_parent: list[int] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    blamed: set[int] = field(default_factory=set)
 
     def add_node(self, name: Any, parent: int) -> int:
         """Append a nest; returns its position."""
@@ -242,15 +244,26 @@ class _Draft:
 
     def where(self, parent: int) -> str:
         """The place of a nest, for messages."""
-        return "the nests" if parent == ROOT else f"nest {self.nodes[parent]!r}"
+        return "the nests" if parent == ROOT else f"nest {said(self.nodes[parent])}"
 
-    def refuse(self, rule: str, message: str, value: Any = None) -> None:
-        """Note a problem and go on, so that all of them are shown together."""
+    def refuse(self, rule: str, message: str, value: Any = None, nest: int = ROOT) -> None:
+        """Note a problem, of what stands in a nest, and go on, so that all of them are shown together."""
         self.findings.append(_problem(rule, message, value))
+        self.blamed.add(nest)
+
+    def _structure(self) -> list[Finding]:
+        return _structure_problems(self.nodes, self.node_parent, self.leaves, self.leaf_parent)
+
+    def _follows(self, finding: Finding) -> bool:
+        """Whether a problem is only there because of one that was noted: what was refused is missing in the tree."""
+        if finding.rule == "empty_nest":
+            return any(self.nodes[nest] is finding.value for nest in self.blamed if nest != ROOT)
+        looping = any(noted.rule == "too_deep" for noted in self.findings)
+        return bool(self.findings) and (finding.rule == "no_alternatives" or looping)
 
     def finished(self) -> NestTree:
         """The tree, or all the problems."""
-        findings = self.findings + _structure_problems(self.nodes, self.node_parent, self.leaves, self.leaf_parent)
+        findings = self.findings + [finding for finding in self._structure() if not self._follows(finding)]
         if findings:
             raise SpecificationError(findings)
         parents = np.array(self.node_parent, dtype=np.intp), np.array(self.leaf_parent, dtype=np.intp)
@@ -259,7 +272,11 @@ class _Draft:
 
 def _add_mapping(draft: _Draft, nests: Mapping[Label, Any], parent: int, depth: int) -> None:
     if depth > DEEPEST:
-        draft.refuse("too_deep", f"{draft.where(parent)} is more than {DEEPEST} levels deep; does it contain itself?")
+        draft.refuse(
+            "too_deep",
+            f"{draft.where(parent)} is more than {DEEPEST} levels deep; does it contain itself?",
+            nest=parent,
+        )
         return
     for name, inside in nests.items():
         if inside is None:
@@ -269,12 +286,13 @@ def _add_mapping(draft: _Draft, nests: Mapping[Label, Any], parent: int, depth: 
         elif isinstance(inside, list | tuple):
             _add_list(draft, inside, draft.add_node(name, parent), depth + 1)
         else:
-            draft.add_node(name, parent)
+            node = draft.add_node(name, parent)
             draft.refuse(
                 "not_a_nest",
-                f"nest {name!r} has {inside!r}; write a list of alternatives, a mapping of nests, or None "
-                f"when {name!r} is an alternative itself",
+                f"nest {said(name)} has {said(inside)}; write a list of alternatives, a mapping of nests, or None "
+                f"when {said(name)} is an alternative itself",
                 name,
+                node,
             )
 
 
@@ -284,10 +302,14 @@ def _add_list(draft: _Draft, inside: Sequence[Any], parent: int, depth: int) -> 
             _add_mapping(draft, item, parent, depth)
         elif isinstance(item, list | tuple | set | frozenset):
             draft.refuse(
-                "not_a_nest", f"{draft.where(parent)} has the list {item!r} without a name; write {{name: [...]}}"
+                "not_a_nest",
+                f"{draft.where(parent)} has the list {said(item)} without a name; write {{name: [...]}}",
+                nest=parent,
             )
         elif _is_missing(item):
-            draft.refuse("missing_label", f"{draft.where(parent)} has a missing label among its alternatives")
+            draft.refuse(
+                "missing_label", f"{draft.where(parent)} has a missing label among its alternatives", nest=parent
+            )
         else:
             draft.add_leaf(item, parent)
 
@@ -311,7 +333,9 @@ def _branches(table: nw.DataFrame[Any], columns: Sequence[str], draft: _Draft) -
             continue
         if label in seen:
             if seen[label] != path:
-                message = f"alternative {label!r} stands in {list(seen[label])} and in {list(path)}; give it one place"
+                message = (
+                    f"alternative {said(label)} stands in {list(seen[label])} and in {list(path)}; give it one place"
+                )
                 draft.refuse("repeated_alternative", message, label)
             continue
         seen[label] = path
@@ -344,27 +368,28 @@ def _structure_problems(
         findings.append(_problem("no_alternatives", "the nests have no alternative"))
     for name in nodes:
         if not isinstance(name, str) or not name.strip():
-            message = f"nest name {name!r} is not text; nests are named in the parameters, so write e.g. {str(name)!r}"
+            message = f"nest name {said(name)} is not text; nests are named in the parameters, so write e.g. "
+            message += repr(str(plain(name)))
             findings.append(_problem("nest_name", message, name))
     for name in dict.fromkeys(name for name in nodes if list(nodes).count(name) > 1):
-        message = f"nest name {name!r} occurs {list(nodes).count(name)} times; give each nest a name of its own"
+        message = f"nest name {said(name)} occurs {list(nodes).count(name)} times; give each nest a name of its own"
         findings.append(_problem("repeated_nest", message, name))
     filled = {*leaf_parent, *node_parent}
     for position, name in enumerate(nodes):
         if position not in filled:
-            message = f"nest {name!r} is empty; put alternatives in it or leave it out"
+            message = f"nest {said(name)} is empty; put alternatives in it or leave it out"
             findings.append(_problem("empty_nest", message, name))
     first = find_labels(leaves, leaves)
     for position, label in enumerate(leaves):
         if first[position] != position:
             places = [_place(nodes, leaf_parent[i]) for i, at in enumerate(first) if at == first[position]]
-            message = f"alternative {label!r} stands in {' and in '.join(places)}; keep one"
+            message = f"alternative {said(label)} stands in {' and in '.join(places)}; keep one"
             findings.append(_problem("repeated_alternative", message, label))
     return findings
 
 
 def _place(nodes: Sequence[Any], parent: int) -> str:
-    return "no nest" if parent == ROOT else f"nest {nodes[parent]!r}"
+    return "no nest" if parent == ROOT else f"nest {said(nodes[parent])}"
 
 
 def _lines(tree: NestTree, parent: int, indent: str, lambdas: Mapping[str, str]) -> Iterator[str]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Collection
+from dataclasses import replace
 
 from relocchoice.data.choice_data import ChoiceData
-from relocchoice.errors import SpecificationError
-from relocchoice.spec.evaluate import Evaluated, TermsEncoding, apply_terms, learn_terms
+from relocchoice.errors import Finding, SpecificationError
+from relocchoice.spec.evaluate import Attempt, try_terms
 from relocchoice.spec.labels import listed
 from relocchoice.spec.parts import ParsedTerm, parse_part
-from relocchoice.spec.term_checks import Rows
+from relocchoice.spec.term_checks import Rows, source_columns
 
 
 def parse_single(text: str, role: str) -> ParsedTerm:
@@ -35,28 +35,21 @@ def parse_single(text: str, role: str) -> ParsedTerm:
     return terms[0]
 
 
-def learn_single(text: str, data: ChoiceData, level: Rows, role: str) -> Evaluated:
-    """Evaluate one numeric term and keep its state.
+def try_single(text: str, data: ChoiceData, level: Rows, role: str, without: Collection[str] = ()) -> Attempt:
+    """Evaluate one numeric term and keep its state; a term that is not one number a row is a finding.
 
-    Raises
-    ------
-    SpecificationError : the term is not one numeric column, or a column is not there.
-    DataError : values are missing or not finite somewhere.
+    Parameters
+    ----------
+    text, data, level, without : see :func:`relocchoice.spec.evaluate.try_terms`.
+    role : what the term is, for the message.
     """
-    evaluated = learn_terms(text, data, level)
-    if len(evaluated.values) != 1 or evaluated.encoding.levels:
-        raise SpecificationError(
-            f"{role} {text!r} is not one number a row: it gives the columns {listed(evaluated.encoding.labels)}; "
-            "write the column that is meant, e.g. {sector == 'machinery'}"
-        )
-    return evaluated
-
-
-def learn_offset(text: str, data: ChoiceData) -> TermsEncoding:
-    """How the offset is evaluated; raises as :func:`learn_single`."""
-    return learn_single(text, data, "row", "offset").encoding
-
-
-def apply_offset(encoding: TermsEncoding, data: ChoiceData) -> NDArray[np.float64]:
-    """(R,) the offset of any data."""
-    return apply_terms(encoding, data).values[0]
+    attempt = try_terms(text, data, level, without=without)
+    encoding = attempt.evaluated.encoding
+    barred = not set(without).isdisjoint(source_columns([parse_single(text, role)]))
+    if attempt.findings or barred or (len(encoding.labels) == 1 and not encoding.levels):
+        return attempt
+    message = (
+        f"{role} {text!r} is not one number a row: it gives the columns {listed(encoding.labels)}; "
+        "write the column that is meant, e.g. {sector == 'machinery'}"
+    )
+    return replace(attempt, findings=(Finding(rule="single_term", message=message),))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from numbers import Number
 from typing import Literal
 
 import numpy as np
@@ -11,13 +12,38 @@ from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.errors import DataError, Finding, SpecificationError
-from relocchoice.spec.labels import Label, hint, plain
+from relocchoice.spec.labels import Label, hint, plain, said
 from relocchoice.spec.parts import ParsedTerm
 
 Rows = Literal["case", "row"]
 
 DROP = 'drop such rows with missing="drop" when the data are built or with data.drop_missing([...]), or fill them in'
 CHANGE = "leave such cases out (data.select) or write a term that is finite there, as log1p(x) is at 0"
+
+
+DATA_RULES = frozenset({"missing_value", "column_type", "mixed_column", "not_finite", "unknown_level", "no_cases"})
+
+
+def refuse(findings: Sequence[Finding]) -> None:
+    """Raise all findings together: a DataError when every one is about values, else a SpecificationError."""
+    if findings:
+        kind = DataError if all(finding.rule in DATA_RULES for finding in findings) else SpecificationError
+        raise kind(distinct(findings))
+
+
+def distinct(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings of several parts, each once; a column that is missing in two parts is missing once."""
+    kept: dict[tuple[str, str | None, str], Finding] = {}
+    for finding in findings:
+        by_column = finding.rule in ("missing_value", "unknown_column", "mixed_column")
+        kept.setdefault((finding.rule, finding.column, "" if by_column else finding.message), finding)
+    return tuple(kept.values())
+
+
+def no_cases(data: ChoiceData) -> list[Finding]:
+    """A model can learn nothing from data without a case."""
+    message = "the data have no case to learn the specification from: select some cases"
+    return [] if data.n_cases else [Finding(rule="no_cases", message=message)]
 
 
 def unknown_columns(terms: Iterable[ParsedTerm], data: ChoiceData) -> list[Finding]:
@@ -40,14 +66,14 @@ def source_columns(terms: Iterable[ParsedTerm]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for term in terms for factor in term.factors for name in factor.columns))
 
 
-def check_levels(
+def unknown_levels(
     frame: pd.DataFrame,
     terms: Sequence[ParsedTerm],
     levels: Mapping[str, tuple[Label, ...]],
     data: ChoiceData,
     rows: Rows,
-) -> None:
-    """Levels that the encoding does not know are refused. Raises DataError with all of them."""
+) -> list[Finding]:
+    """Levels that the encoding does not know."""
     findings = []
     for factor in {factor.text: factor for term in terms for factor in term.factors}.values():
         if factor.text not in levels:
@@ -71,20 +97,25 @@ def check_levels(
                     count=int(strange.sum()),
                 )
             )
-    if findings:
-        raise DataError(findings)
+    return findings
 
 
-def check_shadowing(terms: Sequence[ParsedTerm]) -> None:
+def shadowing(terms: Sequence[ParsedTerm]) -> list[Finding]:
     """A column named as a function that the same part calls would be called in its place."""
     called = {name for term in terms for factor in term.factors for name in factor.functions}
-    for name in source_columns(terms):
-        if name in called:
-            raise SpecificationError(f"column {name!r} has the name of a function of the formula; rename the column")
+    return [
+        Finding(
+            rule="function_name",
+            message=f"column {name!r} has the name of a function of the formula; rename the column",
+            column=name,
+        )
+        for name in source_columns(terms)
+        if name in called
+    ]
 
 
-def check_present(frame: pd.DataFrame, data: ChoiceData, rows: Rows, terms: Sequence[ParsedTerm]) -> None:
-    """Missing values are refused here, before a categorical would turn them into a row of zeros."""
+def unusable_columns(frame: pd.DataFrame, data: ChoiceData, rows: Rows, terms: Sequence[ParsedTerm]) -> list[Finding]:
+    """Missing values, before a categorical would turn them into a row of zeros; values that are no number or label."""
     findings = []
     for name in frame.columns:
         absent = frame[name].isna().to_numpy()
@@ -103,6 +134,22 @@ def check_present(frame: pd.DataFrame, data: ChoiceData, rows: Rows, terms: Sequ
                     count=int(absent.sum()),
                 )
             )
+        elif (stray := _stray(frame[name])) is not None:
+            case, alternative = _place(data, rows, int(np.argmax(stray)))
+            value = frame[name].iloc[int(np.argmax(stray))]
+            findings.append(
+                Finding(
+                    rule="mixed_column",
+                    message=f"column {name!r} holds numbers, but {value!r} in {_said(case, alternative)}"
+                    f"{_more(stray)}; correct the value or make it missing, e.g. with "
+                    f"pd.to_numeric(df[{name!r}], errors='coerce'); labels are to be text throughout",
+                    column=name,
+                    case=case,
+                    alternative=alternative,
+                    value=value,
+                    count=int(stray.sum()),
+                )
+            )
         elif not _usable(frame[name]):
             findings.append(
                 Finding(
@@ -112,8 +159,41 @@ def check_present(frame: pd.DataFrame, data: ChoiceData, rows: Rows, terms: Sequ
                     column=name,
                 )
             )
-    if findings:
-        raise DataError(findings)
+    return findings
+
+
+def _stray(column: pd.Series) -> NDArray[np.bool_] | None:
+    """Where an object column that holds mostly numbers has text; None for any other column."""
+    if column.dtype != object or pd.api.types.infer_dtype(column) == "string":
+        return None
+    text = np.fromiter((isinstance(value, str) for value in column), dtype=bool, count=len(column))
+    number = np.fromiter((isinstance(value, Number) for value in column), dtype=bool, count=len(column))
+    return text if text.any() and 2 * number.sum() > len(column) else None
+
+
+def changed_types(
+    frame: pd.DataFrame, numeric: Collection[str], levels: Mapping[str, tuple[Label, ...]]
+) -> list[Finding]:
+    """Columns that are text now and were numeric when the encoding was learned, or the other way round.
+
+    Parameters
+    ----------
+    numeric : columns that were numeric.
+    levels : factor -> its levels; the factor of a column that stands alone is the column.
+    """
+    findings = []
+    for name in frame.columns:
+        dtype = frame[name].dtype
+        # a category keeps the type of its labels, so C(year) may go from numbers to categories and back
+        held = dtype.categories.dtype if isinstance(dtype, pd.CategoricalDtype) else dtype
+        is_number = pd.api.types.is_numeric_dtype(held)
+        was_text = name in levels and all(isinstance(level, str) for level in levels[name])
+        if (name in numeric and not is_number) or (was_text and is_number):
+            was, now = ("text", "numeric") if was_text else ("numeric", "text")
+            message = f"column {name!r} was {was} when the model was fitted and is {now} now; "
+            message += "convert it, e.g. with pd.to_numeric" if was == "numeric" else "convert it with .astype(str)"
+            findings.append(Finding(rule="type_changed", message=message, column=name))
+    return findings
 
 
 def _usable(column: pd.Series) -> bool:
@@ -124,31 +204,29 @@ def _usable(column: pd.Series) -> bool:
     return isinstance(dtype, pd.CategoricalDtype) or types.is_object_dtype(dtype) or types.is_string_dtype(dtype)
 
 
-def check_finite(
+def not_finite(
     label: str, values: NDArray[np.float64], frame: pd.DataFrame, term: ParsedTerm, data: ChoiceData, rows: Rows
-) -> None:
-    """A term that is not finite somewhere is refused. Raises DataError."""
+) -> list[Finding]:
+    """A column of a term that is not finite somewhere."""
     strange = ~np.isfinite(values)
     if not strange.any():
-        return
+        return []
     first = int(np.argmax(strange))
     case, alternative = _place(data, rows, first)
     sources = source_columns([term])
     read = ", ".join(f"column {name!r} is {plain(frame[name].iloc[first])!r}" for name in sources)
-    raise DataError(
-        [
-            Finding(
-                rule="not_finite",
-                message=f"term {label!r} is {values[first]} in {_said(case, alternative)}{_more(strange)}, "
-                f"where {read}; {CHANGE}",
-                column=sources[0],
-                case=case,
-                alternative=alternative,
-                value=plain(frame[sources[0]].iloc[first]),
-                count=int(strange.sum()),
-            )
-        ]
-    )
+    return [
+        Finding(
+            rule="not_finite",
+            message=f"term {label!r} is {values[first]} in {_said(case, alternative)}{_more(strange)}, "
+            f"where {read}; {CHANGE}",
+            column=sources[0],
+            case=case,
+            alternative=alternative,
+            value=plain(frame[sources[0]].iloc[first]),
+            count=int(strange.sum()),
+        )
+    ]
 
 
 def _place(data: ChoiceData, rows: Rows, position: int) -> tuple[Label, Label]:
@@ -160,7 +238,7 @@ def _place(data: ChoiceData, rows: Rows, position: int) -> tuple[Label, Label]:
 
 
 def _said(case: Label, alternative: Label) -> str:
-    return f"case {case!r}" + (f", alternative {alternative!r}" if alternative is not None else "")
+    return f"case {said(case)}" + (f", alternative {said(alternative)}" if alternative is not None else "")
 
 
 def _more(strange: NDArray[np.bool_]) -> str:

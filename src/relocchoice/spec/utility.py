@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -10,12 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.frozen import FrozenMap
 from relocchoice.errors import DataError, Finding, SpecificationError
 from relocchoice.spec.columns import Column, UtilityColumns
-from relocchoice.spec.evaluate import TermsEncoding, apply_terms
-from relocchoice.spec.labels import Label, find_label, find_labels, hint, label_from_json, label_to_json, listed, plain
-from relocchoice.spec.offset import apply_offset, learn_offset, learn_single, parse_single
-from relocchoice.spec.term_checks import source_columns, unknown_columns
+from relocchoice.spec.evaluate import Attempt, TermsEncoding, try_apply
+from relocchoice.spec.labels import (
+    Label,
+    find_label,
+    find_labels,
+    hint,
+    label_from_json,
+    label_to_json,
+    listed,
+    plain,
+    said,
+)
+from relocchoice.spec.offset import parse_single, try_single
+from relocchoice.spec.term_checks import no_cases, refuse, source_columns, unknown_columns
 
 Terms: TypeAlias = Mapping[str, "str | int"]
 CONSTANT = "1"
@@ -54,8 +65,9 @@ class UtilitySpec:
         if findings:
             raise SpecificationError(findings)
         # copies, so that the value stays what it was when the user's mapping changes
-        object.__setattr__(self, "utilities", {label: dict(terms) for label, terms in self.utilities.items()})
-        object.__setattr__(self, "everywhere", dict(self.everywhere))
+        utilities = FrozenMap({label: FrozenMap(terms) for label, terms in self.utilities.items()})
+        object.__setattr__(self, "utilities", utilities)
+        object.__setattr__(self, "everywhere", FrozenMap(self.everywhere))
         if self.offset is not None:
             parse_single(self.offset, "offset")
         if not self.names:
@@ -82,21 +94,25 @@ class UtilitySpec:
         """
         if base is not None:
             raise SpecificationError(
-                f"base={base!r} has no meaning with explicit utilities; give alternative {base!r} no constant instead"
+                f"base={said(base)} has no meaning with explicit utilities; "
+                f"give alternative {said(base)} no constant instead"
             )
         alternatives = tuple(plain(label) for label in data.alternatives)
+        refuse(no_cases(data))
         findings = [*_alternative_problems(self.utilities, alternatives), *_column_problems(self, data)]
-        if findings:
-            raise SpecificationError(findings)
+        absent = {finding.column for finding in findings if finding.column is not None}
+        terms = {text: _try_term(text, data, absent) for text in _texts(self)}
+        offset = None if self.offset is None else try_single(self.offset, data, "row", "offset", without=absent)
+        findings += [finding for attempt in (*terms.values(), offset) if attempt for finding in attempt.findings]
+        refuse(findings)
         placements = _placements(self, alternatives)
-        texts = dict.fromkeys(placement.term for placement in placements if placement.term != CONSTANT)
         return UtilityEncoding(
             spec=self,
             alternatives=alternatives,
             names=self.names,
             placements=placements,
-            terms={text: _learn_term(text, data) for text in texts},
-            offset=None if self.offset is None else learn_offset(self.offset, data),
+            terms={text: attempt.evaluated.encoding for text, attempt in terms.items()},
+            offset=None if offset is None else offset.evaluated.encoding,
         )
 
 
@@ -151,8 +167,11 @@ class UtilityEncoding:
         DataError : an alternative without a utility, values that are not finite.
         """
         known = self._positions(data)
-        values = {text: apply_terms(encoding, data).values[0] for text, encoding in self.terms.items()}
-        offset = None if self.offset is None else apply_offset(self.offset, data)
+        attempts = {text: try_apply(encoding, data) for text, encoding in self.terms.items()}
+        last = None if self.offset is None else try_apply(self.offset, data)
+        refuse([finding for attempt in (*attempts.values(), last) if attempt for finding in attempt.findings])
+        values = {text: attempt.evaluated.values[0] for text, attempt in attempts.items()}
+        offset = None if last is None else last.evaluated.values[0]
         columns = tuple(self._column(placement, values, known) for placement in self.placements)
         return UtilityColumns(self.names, columns, offset)
 
@@ -211,10 +230,11 @@ class UtilityEncoding:
         return Column(placement.term, self.terms[placement.term].level, values[placement.term], coef)
 
 
-def _learn_term(text: str, data: ChoiceData) -> TermsEncoding:
+def _try_term(text: str, data: ChoiceData, absent: Collection[str]) -> Attempt:
     """A term of columns that are one a case is evaluated once a case."""
-    varies = any(data.varies_within_case(name) for name in source_columns([parse_single(text, "term")]))
-    return learn_single(text, data, "row" if varies else "case", "term").encoding
+    names = [name for name in source_columns([parse_single(text, "term")]) if name not in absent]
+    varies = any(data.varies_within_case(name) for name in names)
+    return try_single(text, data, "row" if varies else "case", "term", without=absent)
 
 
 def _term_text(term: str | int) -> str:
@@ -251,9 +271,11 @@ def _mapping_problems(utilities: Mapping[Label, Terms], everywhere: Terms) -> li
         return [_problem(f"utilities are a mapping alternative -> {{parameter: term}}, not {type(utilities).__name__}")]
     findings: list[Finding] = []
     for label, terms in [*utilities.items(), (None, everywhere)]:
-        where = "everywhere" if label is None else f"alternative {label!r}"
+        where = "everywhere" if label is None else f"alternative {said(label)}"
         if not isinstance(terms, Mapping):
-            findings.append(_problem(f"{where} must have a {{parameter: term}}, not {terms!r}; {{}} for none", label))
+            findings.append(
+                _problem(f"{where} must have a {{parameter: term}}, not {said(terms)}; {{}} for none", label)
+            )
             continue
         for name, term in terms.items():
             findings += _entry_problems(name, term, where, label)
@@ -264,9 +286,11 @@ def _mapping_problems(utilities: Mapping[Label, Terms], everywhere: Terms) -> li
 
 def _entry_problems(name: str, term: str | int, where: str, label: Label) -> list[Finding]:
     if not isinstance(name, str) or not name.strip():
-        return [_problem(f"parameter name {name!r} of {where} is not text", label)]
+        return [_problem(f"parameter name {said(name)} of {where} is not text", label)]
     if isinstance(term, bool) or not (isinstance(term, str) or term == 1):
-        return [_problem(f"parameter {name!r} of {where} has the term {term!r}; write 1 or text such as 'cost'", label)]
+        return [
+            _problem(f"parameter {name!r} of {where} has the term {said(term)}; write 1 or text such as 'cost'", label)
+        ]
     if label is None and _term_text(term) == CONSTANT:
         message = (
             f"parameter {name!r} is a constant everywhere, which changes no choice; leave it out of one alternative"
@@ -285,7 +309,8 @@ def _twice(utilities: Mapping[Label, Terms], everywhere: Terms) -> list[Finding]
     """A parameter that multiplies the same term twice in one utility."""
     return [
         _problem(
-            f"parameter {name!r} multiplies {term!r} both in alternative {label!r} and everywhere; write it once", label
+            f"parameter {name!r} multiplies {term!r} both in alternative {said(label)} and everywhere; write it once",
+            label,
         )
         for label, terms in utilities.items()
         for name, term in terms.items()
@@ -302,10 +327,12 @@ def _alternative_problems(utilities: Mapping[Label, Terms], alternatives: Sequen
         position = find_label(label, alternatives)
         if position is None:
             findings.append(
-                _problem(f"{label!r} is not an alternative of the data; {hint(label, alternatives)}", label)
+                _problem(f"{said(label)} is not an alternative of the data; {hint(label, alternatives)}", label)
             )
         elif position in named:
-            findings.append(_problem(f"{named[position]!r} and {label!r} name the same alternative; keep one", label))
+            findings.append(
+                _problem(f"{said(named[position])} and {said(label)} name the same alternative; keep one", label)
+            )
         else:
             named[position] = label
     absent = [label for position, label in enumerate(alternatives) if position not in named]
@@ -316,11 +343,14 @@ def _alternative_problems(utilities: Mapping[Label, Terms], alternatives: Sequen
     return findings
 
 
+def _texts(spec: UtilitySpec) -> list[str]:
+    """The terms that are no constants, each once."""
+    every = [_term_text(term) for terms in (*spec.utilities.values(), spec.everywhere) for term in terms.values()]
+    return [text for text in dict.fromkeys(every) if text != CONSTANT]
+
+
 def _column_problems(spec: UtilitySpec, data: ChoiceData) -> list[Finding]:
-    texts = dict.fromkeys(
-        _term_text(term) for terms in (*spec.utilities.values(), spec.everywhere) for term in terms.values()
-    )
-    terms = [parse_single(text, "term") for text in texts if text != CONSTANT]
+    terms = [parse_single(text, "term") for text in _texts(spec)]
     offset = [] if spec.offset is None else [parse_single(spec.offset, "offset")]
     return unknown_columns([*terms, *offset], data)
 

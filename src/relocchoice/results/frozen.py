@@ -1,0 +1,47 @@
+"""Frozen in fact: arrays that refuse to be written to, and frames handed out as copies."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def sealed(record: Any) -> Any:
+    """The record with read-only arrays: copies, unless they are read-only already; anything else as it is."""
+    if not dataclasses.is_dataclass(record) or isinstance(record, type):
+        return record
+    writeable = {
+        item.name: value
+        for item in dataclasses.fields(record)
+        if isinstance(value := getattr(record, item.name), np.ndarray) and value.flags.writeable
+    }
+    return dataclasses.replace(record, **{name: _read_only(value) for name, value in writeable.items()})
+
+
+def _read_only(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    copied = array.copy()
+    copied.flags.writeable = False
+    return copied
+
+
+class CopiedFrame:
+    """A slot whose frame is copied on its way in and out.
+
+    Read-only columns would not do: a frame's columns can be replaced whatever they hold.
+    """
+
+    def __init__(self, slot: Any) -> None:
+        self._slot = slot
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else _copied(self._slot.__get__(instance, owner))
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        self._slot.__set__(instance, _copied(value))
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, pd.DataFrame) else value
