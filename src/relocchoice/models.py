@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any
 
 from relocchoice.data.choice_data import ChoiceData
@@ -38,17 +39,60 @@ def _settle(model: MultinomialLogit | NestedLogit, spec: ModelSpec) -> None:
         object.__setattr__(model, name, getattr(spec.constraints, name))
 
 
+def _check(self: MultinomialLogit | NestedLogit, data: ChoiceData) -> tuple[Finding, ...]:
+    """Everything that keeps this model from being estimated on these data, found without estimating.
+
+    The findings are those of the errors that :meth:`fit` would raise: data without choices, columns that are constant,
+    missing or in the wrong part of the formula, nests that do not fit the alternatives, unknown parameters, collinear
+    columns. ``()`` when there are none.
+    """
+    return problems(self.spec, data)
+
+
 def _fit(
-    spec: ModelSpec,
+    self: MultinomialLogit | NestedLogit,
     data: ChoiceData,
-    cov_type: str | None,
+    cov_type: str | None = None,
     *,
-    groups: Any,
-    small_sample: bool | None,
-    start: Mapping[str, float] | None,
-    options: SearchOptions,
-    progress: bool | None,
+    groups: Any = None,
+    small_sample: bool | None = None,
+    start: Mapping[str, float] | None = None,
+    starts: int = 1,
+    seed: int = 0,
+    max_iterations: int = 100,
+    tolerance: float = 1e-9,
+    progress: bool | None = None,
 ) -> ChoiceResults:
+    """Estimate by (full-information) maximum likelihood with Newton's method.
+
+    The multinomial log-likelihood is concave and has one maximum. A nested model starts from the multinomial
+    coefficients and the best of a grid of lambdas; with ``starts`` above one the best of several ends is reported, with
+    how many starts agreed (``fit.starts``).
+
+    Parameters
+    ----------
+    data : the choices.
+    cov_type : ``"hessian"`` (the default), ``"opg"``, ``"robust"`` (the default with sampling weights), ``"cluster"``
+        or ``"none"``.
+    groups : clusters: a column's name, labels one a case, or None for the data's units.
+    small_sample : multiply a robust covariance by n/(n - 1), a clustered one by G/(G - 1). None: as Stata does for
+        clusters and sampling weights, not for the plain sandwich.
+    start : parameter -> starting value.
+    starts : number of starts; those after the first are random, drawn with ``seed``.
+    max_iterations, tolerance : of Newton's method; the tolerance is a distance in standard errors.
+    progress : show the iterations; None shows them in a terminal or notebook when the fit takes more than two seconds.
+
+    Raises
+    ------
+    SpecificationError, DataError, IdentificationError, OptionError
+        With everything that is wrong, before estimating.
+
+    Warns
+    -----
+    ConvergenceWarning
+        When the search did not end at a maximum or the maximum is not finite; the results say why.
+    """
+    options = _options(starts, seed, max_iterations, tolerance)
     if groups is not None and cov_type != "cluster":
         raise OptionError(f"groups= goes with cov_type='cluster', not with cov_type={cov_type!r}")
     if small_sample not in (None, True, False):
@@ -57,7 +101,7 @@ def _fit(
         cov_type = "robust" if getattr(data, "weight_kind", None) == "sampling" else "hessian"
     with one_thread(), Progress(progress) as on_step:
         results = estimate(
-            spec,
+            self.spec,
             data,
             cov_type,
             groups=groups,
@@ -67,7 +111,7 @@ def _fit(
             on_step=on_step,
         )
     if not results.converged:
-        warnings.warn(results.status_message, ConvergenceWarning, stacklevel=3)
+        warnings.warn(results.status_message, ConvergenceWarning, stacklevel=2)
     return results
 
 
@@ -107,67 +151,8 @@ class MultinomialLogit:
         )
         _settle(self, spec)
 
-    def check(self, data: ChoiceData) -> tuple[Finding, ...]:
-        """Everything that keeps this model from being estimated on these data, found without estimating.
-
-        The findings are those of the errors that :meth:`fit` would raise: columns that are constant, missing or in the
-        wrong part of the formula, nests that do not fit the alternatives, unknown parameters, collinear columns. ``()``
-        when
-        there are none.
-        """
-        return problems(self.spec, data)
-
-    def fit(
-        self,
-        data: ChoiceData,
-        cov_type: str | None = None,
-        *,
-        groups: Any = None,
-        small_sample: bool | None = None,
-        start: Mapping[str, float] | None = None,
-        starts: int = 1,
-        seed: int = 0,
-        max_iterations: int = 100,
-        tolerance: float = 1e-9,
-        progress: bool | None = None,
-    ) -> ChoiceResults:
-        """Estimate by maximum likelihood; the log-likelihood is concave and Newton's method finds its maximum.
-
-        Parameters
-        ----------
-        data : the choices.
-        cov_type : ``"hessian"`` (the default), ``"opg"``, ``"robust"`` (the default with sampling weights),
-            ``"cluster"`` or ``"none"``.
-        groups : clusters: a column's name, labels one a case, or None for the data's units.
-        small_sample : multiply a robust covariance by n/(n - 1), a clustered one by G/(G - 1). None: as Stata does for
-            clusters and sampling weights, not for the plain sandwich.
-        start : parameter -> starting value.
-        starts : number of starts; those after the first are random, drawn with ``seed``.
-        max_iterations, tolerance : of Newton's method; the tolerance is a distance in standard errors.
-        progress : show the iterations; None shows them in a terminal or notebook when the fit takes more than two
-            seconds.
-
-        Raises
-        ------
-        SpecificationError, DataError, IdentificationError, OptionError : with everything that is wrong, before
-            estimating.
-
-        Warns
-        -----
-        ConvergenceWarning
-            When the search did not end at a maximum or the maximum is not finite; the results say why.
-        """
-        options = _options(starts, seed, max_iterations, tolerance)
-        return _fit(
-            self.spec,
-            data,
-            cov_type,
-            groups=groups,
-            small_sample=small_sample,
-            start=start,
-            options=options,
-            progress=progress,
-        )
+    check = _check
+    fit = _fit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,52 +204,14 @@ class NestedLogit:
         )
         _settle(self, spec)
 
-    def check(self, data: ChoiceData) -> tuple[Finding, ...]:
-        """Everything that keeps this model from being estimated on these data, found without estimating.
-
-        The findings are those of the errors that :meth:`fit` would raise: columns that are constant, missing or in the
-        wrong part of the formula, nests that do not fit the alternatives, unknown parameters, collinear columns. ``()``
-        when
-        there are none.
-        """
-        return problems(self.spec, data)
-
-    def fit(
-        self,
-        data: ChoiceData,
-        cov_type: str | None = None,
-        *,
-        groups: Any = None,
-        small_sample: bool | None = None,
-        start: Mapping[str, float] | None = None,
-        starts: int = 1,
-        seed: int = 0,
-        max_iterations: int = 100,
-        tolerance: float = 1e-9,
-        progress: bool | None = None,
-    ) -> ChoiceResults:
-        """Estimate by full-information maximum likelihood; arguments as for :meth:`MultinomialLogit.fit`.
-
-        Starting values are the multinomial logit's coefficients and the best of a grid of lambdas. With ``starts``
-        above one the best of several maxima is reported, with how many starts agreed (``fit.starts``).
-        """
-        options = _options(starts, seed, max_iterations, tolerance)
-        return _fit(
-            self.spec,
-            data,
-            cov_type,
-            groups=groups,
-            small_sample=small_sample,
-            start=start,
-            options=options,
-            progress=progress,
-        )
+    check = _check
+    fit = _fit
 
 
 def _options(starts: int, seed: int, max_iterations: int, tolerance: float) -> SearchOptions:
     for argument, value, least in (("starts", starts, 1), ("max_iterations", max_iterations, 0), ("seed", seed, 0)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
             raise OptionError.of(argument, value, f"a whole number of at least {least}")
-    if not isinstance(tolerance, float) or not 0 < tolerance < 1:
+    if not isinstance(tolerance, Real) or not 0 < tolerance < 1:
         raise OptionError.of("tolerance", tolerance, "a number between 0 and 1")
     return SearchOptions(max_iterations, tolerance, starts, seed)

@@ -196,3 +196,17 @@ def test_a_model_keeps_its_own_constraints():
     model = rc.MultinomialLogit(FORMULA, fixed=fixed)
     fixed["cost"] = 7.0
     assert model.fixed["cost"] == 0.5
+
+
+def test_data_that_cannot_be_estimated_are_a_finding(rows):
+    model = rc.MultinomialLogit(FORMULA)
+    (finding,) = model.check(rows)
+    assert "ChoiceData" in finding.message
+    (finding,) = model.check(rc.ChoiceData.from_long(rows.drop(columns="chosen"), case="move", alternative="place"))
+    assert "no choices" in finding.message
+
+
+def test_the_warning_points_at_the_callers_line(rows):
+    with pytest.warns(rc.ConvergenceWarning) as caught:
+        rc.MultinomialLogit("chosen ~ seen | 0").fit(choice_data(rows.assign(seen=rows["chosen"].astype(float))))
+    assert caught[0].filename == __file__

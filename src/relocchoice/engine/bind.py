@@ -61,7 +61,8 @@ def degenerate_lambdas(spec: ModelSpec) -> tuple[str, ...]:
     if spec.nests is None:
         return ()
     alone = () if spec.normalisation == "none" else spec.nests.degenerate
-    return tuple(f"lambda:{node}" for node in spec.nests.nodes if node in alone or node in _whole(spec.nests))
+    idle = {*alone, *_whole(spec.nests)}
+    return tuple(f"lambda:{node}" for node in spec.nests.nodes if node in idle)
 
 
 def _whole(nests: NestTree) -> tuple[str, ...]:

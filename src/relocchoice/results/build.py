@@ -93,6 +93,10 @@ def estimate(
 
 def problems(spec: ModelSpec, data: ChoiceData) -> tuple[Finding, ...]:
     """Findings of all the errors that :func:`estimate` would raise before it searches."""
+    try:
+        _check_estimable(data)
+    except DataError as error:
+        return error.findings
     found: list[Finding] = []
     try:
         if spec.nests is not None:
@@ -152,7 +156,8 @@ def recompute_covariance(
     clusters = None
     if kind == "cluster":
         bound = _bound(results, data)
-        _check_same(results, bound)
+        if data is not None:
+            _check_same(results, bound)
         clusters = _clusters(bound, results.moments, _codes(bound.data, groups))
     return replace(results, covariance=covariance(results.moments, kind, clusters=clusters, small_sample=small_sample))
 

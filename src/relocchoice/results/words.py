@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from relocchoice.engine.bind import degenerate_lambdas
 from relocchoice.results import numbers
 from relocchoice.results.blocks import LAMBDA_PREFIX
 
@@ -21,8 +22,6 @@ _NORMALISATIONS: Mapping[str, str] = {
     "none": "none, P(j|m) ~ exp(V_j)",
     "bottom": "utilities on the scale of one lowest nest, P(j|m) ~ exp(V_j) in that nest",
 }
-
-
 _FEW_CLUSTERS = 10
 _MISSPECIFIED = ("robust", "cluster")
 
@@ -163,7 +162,7 @@ def nest_tree(results: ChoiceResults) -> str:
         name = LAMBDA_PREFIX + node if LAMBDA_PREFIX + node in estimates.index else common
         if name not in estimates.index or name in results.identification.flat:
             continue
-        alone = node in tree.degenerate and results.spec.normalisation != "none"
+        alone = name == common and LAMBDA_PREFIX + node in degenerate_lambdas(results.spec)
         value = 1.0 if alone else estimates[name]
         shown[node] = f"(lambda {numbers.significant(value, digits=4)})"
     return f"Nests:\n{tree.render(shown)}"
