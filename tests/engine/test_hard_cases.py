@@ -210,3 +210,15 @@ def test_the_warning_points_at_the_callers_line(rows):
     with pytest.warns(rc.ConvergenceWarning) as caught:
         rc.MultinomialLogit("chosen ~ seen | 0").fit(choice_data(rows.assign(seen=rows["chosen"].astype(float))))
     assert caught[0].filename == __file__
+
+
+def test_constraints_on_a_lambda_that_does_not_exist_constrain_no_other(data):
+    nests = {"near": ["county", "township"], "far": ["metro"]}
+    plain = rc.NestedLogit(FORMULA, nests).fit(data)
+    tied = rc.NestedLogit(FORMULA, nests, equal=[["lambda:near", "lambda:far"]]).fit(data)
+    bounded = rc.NestedLogit(FORMULA, nests, bounds={"lambda:near": (0.01, 5.0), "lambda:far": (0.01, 0.9)}).fit(data)
+    assert plain.params["lambda:near"] != 1.0
+    for fit in (tied, bounded):
+        assert fit.converged
+        assert fit.llf == pytest.approx(plain.llf, abs=1e-9)
+        assert fit.params["lambda:near"] == pytest.approx(plain.params["lambda:near"], abs=1e-7)

@@ -78,11 +78,13 @@ def _whole(nests: NestTree) -> tuple[str, ...]:
 
 def parameter_space(spec: ModelSpec, coef_names: tuple[str, ...], shapes: ShapeMap) -> ParamSpace:
     """Coefficients, then shape parameters, under the model's constraints and the degenerate lambdas' own."""
-    own = {name: 1.0 for name in degenerate_lambdas(spec) if name in shapes.names}
     asked = spec.constraints
     _check_shapes(asked, shapes)
-    fixed = {**own, **asked.fixed}
-    return param_space((*coef_names, *shapes.names), Constraints(fixed, asked.equal, asked.bounds))
+    # a tie gives a degenerate lambda its partner's value; fixing it at 1 would fix the partner
+    tied = {name for group in asked.equal for name in group}
+    own = {name: 1.0 for name in degenerate_lambdas(spec) if name in shapes.names and name not in tied}
+    bounds = {name: pair for name, pair in asked.bounds.items() if name not in own}
+    return param_space((*coef_names, *shapes.names), Constraints({**own, **asked.fixed}, asked.equal, bounds))
 
 
 def _check_shapes(asked: Constraints, shapes: ShapeMap) -> None:

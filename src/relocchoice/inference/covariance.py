@@ -2,9 +2,8 @@
 
 With H the Hessian and s_i the scores of case i at the estimates, weights w_i:
 hessian (-H)^-1; opg (sum w s s')^-1 (Berndt, Hall, Hall & Hausman 1974); robust (-H)^-1 M (-H)^-1 with M = sum w s s'
-for frequency weights, sum w^2 s s' for sampling weights (Huber 1967; White 1982; Stata [P] _robust); cluster the same
-with
-scores summed by group before the outer product.
+for frequency weights, sum w^2 s s' for sampling weights (Huber 1967; White 1982; Stata [P] _robust); cluster the same,
+with scores summed by group before the outer product.
 """
 
 from __future__ import annotations
