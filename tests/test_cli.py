@@ -30,7 +30,7 @@ def command(*arguments: str, **options: object) -> subprocess.CompletedProcess[s
 def test_formats_are_those_of_the_output() -> None:
     from relocchoice.relocation.reproduce_output import ENDINGS
 
-    assert tuple(ENDINGS) == cli.FORMATS
+    assert tuple(ENDINGS) == cli.reproduce.FORMATS
 
 
 def test_reproduce_prints_the_named_tables_in_order(capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,4 +178,4 @@ def test_the_ranking_and_a_folder_that_is_gone_are_in_the_json(
     assert cli.main(["reproduce", "hague", "game", "--format", "json"]) == 0
     hague, game = json.loads(capsys.readouterr().out)["published"]
     assert "'/no/such/folder' that RELOCCHOICE_PUBLISHED names does not exist" in hague["skipped"]
-    assert (game["model"], "rankings" in game["skipped"]) == ("game_rol", True)
+    assert (game["model"], "'/no/such/folder'" in game["skipped"]) == ("game_rol", True)

@@ -65,6 +65,10 @@ class IdentificationError(FindingsError):
     """The data cannot tell some parameters apart."""
 
 
+class SeparationError(IdentificationError):
+    """The likelihood has no finite maximum, because some choices are separated."""
+
+
 class OptionError(RelocChoiceError, ValueError):
     """An argument has a value that is not one of its valid ones."""
 

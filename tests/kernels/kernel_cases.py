@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from relocchoice.kernels.protocol import Curvature, Family, SlotVector
+from relocchoice.kernels.protocol import Curvature, Family, SlotVector, Succession
 from relocchoice.kernels.registry import FAMILIES, family_for
 from relocchoice.spec.formula import Formula
 from relocchoice.spec.model import ModelSpec, Normalisation
@@ -18,6 +18,7 @@ from relocchoice.spec.nests import NestTree
 Floats = NDArray[np.float64]
 
 ALTERNATIVES = pd.Index(list("abcdefg"))
+PLAIN = ("multinomial", "subset")  # families without a tree
 TREES = {
     "two levels": {"p": ["a", "b", "c"], "q": ["d", "e"], "f": None, "g": None},
     "three levels": {"near": ["a", "b"], "away": {"metro": ["c", "d"], "lone": ["e"], "f": None}, "g": None},
@@ -28,9 +29,9 @@ TREES = {
 
 def _specs() -> dict[str, ModelSpec]:
     formula = Formula("chosen ~ cost")
-    specs = {"multinomial": ModelSpec("multinomial", formula)}
+    specs = {family: ModelSpec(family, formula) for family in FAMILIES if family in PLAIN}  # type: ignore[arg-type]
     for family in FAMILIES:
-        if family != "multinomial":
+        if family not in PLAIN:
             for tree, nests in TREES.items():
                 for scaling in get_args(Normalisation):
                     spec = ModelSpec(family, formula, nests=NestTree.from_dict(nests), normalisation=scaling)  # type: ignore[arg-type]
@@ -94,6 +95,18 @@ class Expanded:
     cross: Floats
 
 
+def variance(succession: Succession) -> Floats:
+    """(S, S, n) the variance of the indicators that a succession stands for, by its definition."""
+    size, most, n = succession.share.shape
+    out, mean = np.zeros((size, size, n)), np.zeros((most + 1, size, n))
+    for s in range(size):
+        q = mean[:-1] - mean[1:]
+        q[:, s] += 1.0
+        out += np.einsum("kn,kan,kbn->abn", succession.spread[s], q, q)
+        mean[1:] += succession.share[s][:, None] * q
+    return out
+
+
 def expand(curvature: Curvature, chosen: NDArray[np.intp]) -> Expanded:
     """The matrices that the structure of a curvature stands for."""
     size, n = curvature.diagonal.shape
@@ -107,6 +120,8 @@ def expand(curvature: Curvature, chosen: NDArray[np.intp]) -> Expanded:
     gradient[chosen, np.arange(n)] += curvature.chosen_weight
     hessian = np.einsum("rn,rsn,rtn->stn", curvature.weights, whole, whole)
     hessian[np.arange(size), np.arange(size)] += curvature.diagonal
+    if curvature.succession is not None:
+        hessian -= variance(curvature.succession)
     cross = np.einsum("lrn,rsn->lsn", curvature.cross, own)
     cross = cross + np.array([dense(e, (size, n)) for e in curvature.extra]).reshape(cross.shape)
     return Expanded(gradient, hessian, cross)

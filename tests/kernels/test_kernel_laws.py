@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_cases import ALTERNATIVES, SPECS, TREES, Sample, expand, family_of, sample
+from kernel_cases import ALTERNATIVES, PLAIN, SPECS, TREES, Sample, expand, family_of, sample
 
 from builders import derivative, plain_probabilities
 from relocchoice.kernels.protocol import Local
@@ -251,7 +251,7 @@ def test_arguments_are_left_as_they_were(name):
         np.testing.assert_array_equal(part, copy)
 
 
-@pytest.mark.parametrize("name", [name for name in SPECS if name != "multinomial"])
+@pytest.mark.parametrize("name", [name for name in SPECS if name not in PLAIN])
 @given(seed=seeds, masked=st.booleans())
 @few
 def test_at_the_starting_shapes_it_is_a_multinomial_logit(name, seed, masked):
@@ -266,7 +266,7 @@ def test_at_the_starting_shapes_it_is_a_multinomial_logit(name, seed, masked):
     np.testing.assert_allclose(expand(left.curvature, case.chosen).hessian, expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", [name for name in SPECS if name != "multinomial"])
+@pytest.mark.parametrize("name", [name for name in SPECS if name not in PLAIN])
 @pytest.mark.parametrize("value", [0.0, -0.5])
 @pytest.mark.parametrize("order", [0, 1, 2])
 def test_lambdas_that_are_not_positive_are_outside_the_domain(name, value, order):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from relocchoice.errors import OptionError
-from relocchoice.relocation.published import LEFT_OUT, published_specs
 from relocchoice.relocation.reproduce import (
     REPRODUCTIONS,
     Reproduction,
@@ -24,7 +23,7 @@ from relocchoice.relocation.sources import published_targets
 from relocchoice.results.render import render
 
 SHIPPED = ("travelmode", "modecanada", "heating", "swissmetro")
-ELSEWHERE = ("japanese_fdi", "nox", "hague")
+ELSEWHERE = ("japanese_fdi", "nox", "hague", "game")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ TABLE_4 = np.array([[5, 6, 0, 0, 0], [20, 43, 26, 2, 3], [20, 21, 34, 1, 2]])
 
 def test_all_names_are_there_and_run_under_their_own_name(parts: dict[str, Reproduction]) -> None:
     seeds = tuple(f"table{number}" for number in range(1, 7))
-    names = (*seeds, "prose", "form", "destination", "size", *SHIPPED, *ELSEWHERE, "game")
+    names = (*seeds, "prose", "ratings", "form", "destination", "size", *SHIPPED, *ELSEWHERE)
     assert tuple(parts) == tuple(REPRODUCTIONS) == names
 
 
@@ -243,15 +242,6 @@ def test_every_published_model_comes_out(parts: dict[str, Reproduction]) -> None
         assert abs(record.llf_difference) < 1e-6, record
         assert "hessian" in record.by_kind
     assert not disagreements(parts.values())
-
-
-def test_the_ranking_is_left_out_with_its_reason(parts: dict[str, Reproduction]) -> None:
-    (record,) = parts["game"].published
-    assert isinstance(record, PublishedSkip)
-    assert (record.dataset, record.model) == ("game", "game_rol")
-    assert "rankings" in record.reason
-    assert "rankings" in parts["game"].tables["game"].rows[0][0].lower()
-    assert not set(LEFT_OUT) & {(spec.dataset, spec.model) for spec in published_specs()}
 
 
 def test_the_prose_has_its_checks(parts: dict[str, Reproduction]) -> None:

@@ -204,4 +204,4 @@ def test_folder_argument_and_environment_variable(monkeypatch: pytest.MonkeyPatc
 
 def test_unknown_dataset() -> None:
     with pytest.raises(OptionError, match="'japanese_fdi'"):
-        published_frame("game")
+        published_frame("games")

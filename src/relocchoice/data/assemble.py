@@ -74,10 +74,12 @@ def assemble(draft: Draft, policy: Policy) -> Outcome:
     layout = checks.lay_out(draft, _usable(draft, losses.cases), _doubtful(draft, keys))
     findings += checks.duplicates(layout)
     findings += checks.choice_set_sizes(layout, policy)
-    findings += checks.choices(layout)
+    findings += checks.choices(layout, policy)
     findings += checks.weights(layout, policy)
     findings += checks.units(layout)
-    kept = layout.sizes > (1 if policy.single_alternative == "drop" else 0)
+    kept = layout.sizes > 0
+    if policy.single_alternative == "drop":
+        kept &= ~_certain(layout, policy)
     if not findings and not kept.any():
         message = (
             f"no {draft.noun} is left: {int(losses.cases.sum())} have missing values, the others no choice to make"
@@ -135,12 +137,15 @@ def _build(layout: Layout, policy: Policy, losses: Losses, kept: NDArray[np.bool
     recode = np.cumsum(used, dtype=np.intp) - 1
     first = rows[np.cumsum(layout.sizes[cases]) - layout.sizes[cases]]
     unit, units = _units(draft, first)
+    offsets = np.append(0, np.cumsum(layout.sizes[cases])).astype(np.int64)
+    picked = None if draft.chosen is None else draft.chosen[rows] == 1
     return ChoiceData(
         alternatives=draft.alternatives[used],
         cases=draft.cases[cases],
-        offsets=np.append(0, np.cumsum(layout.sizes[cases])).astype(np.int64),
+        offsets=offsets,
         row_alternative=recode[alternative],
-        chosen=None if draft.chosen is None else recode[alternative[draft.chosen[rows] == 1]],
+        chosen=None if picked is None else first_taken(recode[alternative], picked, offsets),
+        picked=picked if policy.several else None,
         weights=None if draft.weights is None else draft.weights[first],
         weight_kind=None if draft.weights is None else policy.weight_kind,
         unit=unit,
@@ -150,6 +155,19 @@ def _build(layout: Layout, policy: Policy, losses: Losses, kept: NDArray[np.bool
         names=dict(draft.names),
         notes=_notes(layout, policy, losses, used),
     )
+
+
+def first_taken(
+    row_alternative: NDArray[np.intp], picked: NDArray[np.bool_], offsets: NDArray[np.int64]
+) -> NDArray[np.intp]:
+    """(n,) code of the first alternative each case took; of (R,) rows in the order of the record."""
+    rows = np.flatnonzero(picked)
+    return row_alternative[rows[np.searchsorted(rows, offsets[:-1])]]
+
+
+def _certain(layout: Layout, policy: Policy) -> NDArray[np.bool_]:
+    """(n,) cases without a choice to make: one alternative, or all of them taken where several may be."""
+    return (layout.sizes == 1) | (policy.several & (layout.sizes > 0) & (layout.taken == layout.sizes))
 
 
 def _units(draft: Draft, first: NDArray[np.intp]) -> tuple[NDArray[np.intp] | None, pd.Index | None]:
@@ -171,6 +189,14 @@ def _notes(layout: Layout, policy: Policy, losses: Losses, used: NDArray[np.bool
         notes.append(
             f"{single} of {len(draft.cases)} {draft.noun}s have only one available alternative: "
             "kept, though they add nothing to the log-likelihood"
+        )
+    whole = int(np.sum(_certain(layout, policy) & (layout.sizes > 1)))
+    if whole:
+        dropped = policy.single_alternative == "drop"
+        outcome = "dropped, as" if dropped else "kept, though"
+        notes.append(
+            f"{whole} of {len(draft.cases)} {draft.noun}s took every available alternative: "
+            f"{outcome} a certain set adds nothing to the likelihood of sets"
         )
     if not used.all():
         unused = draft.alternatives[~used]

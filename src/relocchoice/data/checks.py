@@ -30,7 +30,7 @@ class Layout:
     rows : (L,) positions in the draft of the rows whose case and alternative are known, sorted by case and alternative.
     case, alternative : (L,) codes.
     available : (L,) whether the alternative could be chosen.
-    sizes : (n,) number of available rows of each case.
+    sizes : (n,) number of available rows of each case; taken : (n,) how many of them are chosen.
     present : (n,) whether the case has any row here.
     doubtful : (n,) cases with a missing key, about which some rules keep silent.
     """
@@ -41,6 +41,7 @@ class Layout:
     alternative: Positions
     available: Bools
     sizes: NDArray[np.int64]
+    taken: NDArray[np.int64]
     present: Bools
     doubtful: Bools
 
@@ -54,6 +55,7 @@ def lay_out(draft: Draft, usable: Bools, doubtful: Bools) -> Layout:
         rows = rows[np.argsort(key, kind="stable")]
     case, alternative = draft.case[rows], draft.alternative[rows]
     available = np.ones(len(rows), dtype=bool) if draft.available is None else draft.available[rows] == 1
+    taken = np.zeros(len(rows), dtype=bool) if draft.chosen is None else available & (draft.chosen[rows] == 1)
     return Layout(
         draft=draft,
         rows=rows,
@@ -61,6 +63,7 @@ def lay_out(draft: Draft, usable: Bools, doubtful: Bools) -> Layout:
         alternative=alternative,
         available=available,
         sizes=np.bincount(case[available], minlength=n).astype(np.int64),
+        taken=np.bincount(case[taken], minlength=n).astype(np.int64),
         present=np.bincount(case, minlength=n) > 0,
         doubtful=doubtful,
     )
@@ -243,11 +246,22 @@ def choice_set_sizes(layout: Layout, policy: Policy) -> list[Finding]:
     findings = listed(np.flatnonzero(judged & (layout.sizes == 0)), empty, draft.noun)
     if policy.single_alternative == "error":
         findings += listed(np.flatnonzero(judged & (layout.sizes == 1)), single, draft.noun)
+        whole = judged & (layout.sizes > 1) & (layout.taken >= layout.sizes) & policy.several
+        findings += listed(np.flatnonzero(whole), lambda case: _took_all(layout, case), draft.noun)
     return findings
 
 
-def choices(layout: Layout) -> list[Finding]:
-    """Every case has exactly one chosen alternative, and it is available."""
+def _took_all(layout: Layout, case: int) -> Finding:
+    draft = layout.draft
+    text = (
+        f"took all its {int(layout.sizes[case])} alternatives, which says nothing of what it prefers: "
+        f"drop such {draft.noun}s with single_alternative='drop' or keep them with 'keep'"
+    )
+    return of_case(draft, "took_all", case, text, column=draft.names.get("chosen"), count=int(layout.sizes[case]))
+
+
+def choices(layout: Layout, policy: Policy) -> list[Finding]:
+    """Every case has exactly one chosen alternative, or with ``policy.several`` at least one; all are available."""
     draft = layout.draft
     if draft.chosen is None:
         return []
@@ -260,16 +274,20 @@ def choices(layout: Layout) -> list[Finding]:
         layout.alternative[chosen][1:] != layout.alternative[chosen][:-1]
     )
     count = np.bincount(layout.case[chosen[first]], minlength=n)
-    reachable = np.bincount(layout.case[chosen[layout.available[chosen]]], minlength=n) > 0
+    least = count if policy.several else 1
+    reachable = np.bincount(layout.case[chosen[layout.available[chosen]]], minlength=n) >= least
     unreadable = np.bincount(layout.case[flags == -2], minlength=n) > 0
     judged = layout.present & ~unreadable
     certain = judged & ~layout.doubtful
 
     findings = listed(np.flatnonzero(certain & (count == 0)), lambda case: _unchosen(layout, case), draft.noun)
-    findings += listed(
-        np.flatnonzero(judged & (count > 1)), lambda case: _several(layout, flags, case, int(count[case])), draft.noun
-    )
-    barred = np.flatnonzero(certain & (count == 1) & ~reachable)
+    if not policy.several:
+        findings += listed(
+            np.flatnonzero(judged & (count > 1)),
+            lambda case: _several(layout, flags, case, int(count[case])),
+            draft.noun,
+        )
+    barred = np.flatnonzero(certain & (count > 0 if policy.several else count == 1) & ~reachable)
     return findings + listed(barred, lambda case: _barred(layout, flags, case), draft.noun)
 
 
@@ -287,13 +305,16 @@ def _several(layout: Layout, flags: NDArray[np.int8], case: int, count: int) -> 
     draft = layout.draft
     column = draft.names.get("chosen", "chosen")
     labels = draft.alternatives[layout.alternative[(layout.case == case) & (flags == 1)]].tolist()
-    text = f"has {count} chosen alternatives, {show_some(labels)} (column {column!r}): flag exactly one"
+    text = (
+        f"has {count} chosen alternatives, {show_some(labels)} (column {column!r}): flag exactly one, or read "
+        "events with several destinations with several=True"
+    )
     return of_case(draft, "several_choices", case, text, column=column, alternative=plain_label(labels[0]), count=count)
 
 
 def _barred(layout: Layout, flags: NDArray[np.int8], case: int) -> Finding:
     draft = layout.draft
-    code = int(layout.alternative[(layout.case == case) & (flags == 1)][0])
+    code = int(layout.alternative[(layout.case == case) & (flags == 1) & ~layout.available][0])
     label = plain_label(draft.alternatives[code])
     column = draft.names.get("chosen", "chosen")
     text = (

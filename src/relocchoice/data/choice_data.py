@@ -15,8 +15,11 @@ from relocchoice.data.frozen import FrozenMap, locked
 if TYPE_CHECKING:
     from relocchoice.data.counts import Absent
     from relocchoice.data.draft import Missing, SingleAlternative
+    from relocchoice.data.rankings import Ties
+    from relocchoice.data.structural import Unavailable, Zeros
 
-WeightKind = Literal["frequency", "sampling"]
+WeightKind = Literal["frequency", "sampling", "choice-based"]
+PROBABILITY_WEIGHTS = ("sampling", "choice-based")  # kinds under which a log-likelihood is a pseudo-likelihood
 
 # The methods import what they call when they are called: conversions and views build this record, so import it first.
 
@@ -36,13 +39,15 @@ class ChoiceData:
     row_alternative : (R,) intp codes into ``alternatives``, increasing within a case.
     chosen : (n,) intp code of the chosen alternative; None for data without choices (prediction).
     weights : (n,) float64 or None (every case counts once).
-    weight_kind : ``"frequency"`` or ``"sampling"`` with weights, else None.
+    weight_kind : with weights ``"frequency"``, ``"sampling"`` or ``"choice-based"``, else None.
     unit : (n,) intp codes into ``units`` (the firm that decides), or None (every case is its own unit).
     units : labels of the units, or None.
     row_columns : name -> (R,) pandas Series (RangeIndex) of values that may differ between alternatives.
     case_columns : name -> (n,) pandas Series (RangeIndex) of values known to be one a case.
     names : roles -> column names of the source, e.g. ``{"case": "move", "alternative": "place", "chosen": "chosen"}``.
     notes : sentences on what was dropped or assumed on the way in; printed under every table made from these data.
+    picked : (R,) bool, the rows of the alternatives taken, for data whose cases may take several; ``chosen`` is then
+        the first of them. None where every case takes one.
     """
 
     alternatives: pd.Index
@@ -58,9 +63,10 @@ class ChoiceData:
     case_columns: Mapping[str, pd.Series]
     names: Mapping[str, str]
     notes: tuple[str, ...] = field(default=())
+    picked: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("offsets", "row_alternative", "chosen", "weights", "unit"):
+        for name in ("offsets", "row_alternative", "chosen", "weights", "unit", "picked"):
             array = getattr(self, name)
             if array is not None:
                 object.__setattr__(self, name, locked(array))
@@ -84,6 +90,7 @@ class ChoiceData:
         unit: str | None = None,
         missing: Missing = "error",
         single_alternative: SingleAlternative = "error",
+        several: bool = False,
     ) -> ChoiceData:
         """Read a table with one row a case and alternative, in any order; choice sets may differ.
 
@@ -98,11 +105,15 @@ class ChoiceData:
             prediction.
         available : column of true/false, yes/no or 0/1; unavailable rows are left out.
         weights : column of weights, one a case; zero is allowed.
-        weight_kind : ``"frequency"`` (whole numbers: the case stands for so many) or ``"sampling"``.
+        weight_kind : ``"frequency"`` (whole numbers: the case stands for so many), ``"sampling"`` (inverse to the
+            probability of being sampled) or ``"choice-based"`` (the same, where that depends on what was chosen).
         unit : column of who decides (the firm), one a case; None makes every case its own unit.
         missing : ``"error"`` refuses missing keys now, and missing or infinite values when a model uses their column;
             ``"drop"`` drops every case with a missing or infinite value in any column, and says so in the notes.
-        single_alternative : ``"error"``, ``"drop"`` or ``"keep"``: what becomes of cases with a single alternative.
+        single_alternative : ``"error"``, ``"drop"`` or ``"keep"``: what becomes of cases with a single alternative, and
+            of those that took all they had.
+        several : whether a case may have several chosen rows, as an event with several destinations has; see
+            :attr:`picked`, :class:`~relocchoice.SubsetLogit` and :func:`~relocchoice.one_case_each`.
 
         Raises
         ------
@@ -133,7 +144,7 @@ class ChoiceData:
             available=available,
             weights=weights,
             unit=unit,
-            policy=Policy(weight_kind, missing, single_alternative),
+            policy=Policy(weight_kind, missing, single_alternative, several),
         ).settled()
 
     @classmethod
@@ -204,6 +215,8 @@ class ChoiceData:
         cell: str | Sequence[str] | None = None,
         available: str | Mapping[Any, str] | None = None,
         absent: Absent = "error",
+        unavailable: Unavailable | None = None,
+        zeros: Zeros = "data",
         unit: str | None = None,
         missing: Missing = "error",
         single_alternative: SingleAlternative = "error",
@@ -223,6 +236,9 @@ class ChoiceData:
             structural zero: the alternative was no choice, and its count must be 0.
         absent : what a count that is not in the table (a missing row; in a wide table, an empty place) means:
             ``"error"``, ``"zero"`` (never chosen; only where no column differs within a cell) or ``"unavailable"``.
+        unavailable : structural zeros by rule, see :meth:`without`; a count that a rule covers must be 0 or absent.
+        zeros : ``"data"`` (a count of 0 says that the alternative was not chosen) or ``"unavailable"`` (it says that
+            the alternative was no choice in that cell).
         unit, missing, single_alternative : as in :meth:`from_long`.
 
         Raises
@@ -248,9 +264,122 @@ class ChoiceData:
             cell=cell,
             available=available,
             absent=absent,
+            unavailable=unavailable,
+            zeros=zeros,
             unit=unit,
             policy=Policy("frequency", missing, single_alternative),
         ).settled()
+
+    @classmethod
+    def from_rankings(
+        cls,
+        frame: Any,
+        *,
+        case: str | None,
+        alternative: str,
+        rank: str | Mapping[Any, str],
+        varying: Mapping[str, Mapping[Any, str | float]] | None = None,
+        ties: Ties = "error",
+        depth: int | None = None,
+        unit: str | None = None,
+        weights: str | None = None,
+        weight_kind: WeightKind = "frequency",
+        missing: Missing = "error",
+    ) -> ChoiceData:
+        """Read rankings and take them apart into choices: the best of all, the best of the rest, and so on.
+
+        A multinomial logit of the stages is the rank-ordered (exploded) logit. Stages with one alternative left, and
+        last places that are tied, say nothing and are no cases.
+
+        Parameters
+        ----------
+        frame : as in :meth:`from_long`: one row a ranker and alternative, or, with a dict as `rank`, one row a ranker.
+        case : column of the ranker; of a wide table, None numbers the rows from 0.
+        alternative : column of the alternatives; of a wide table, the new name they shall have.
+        rank : column of the ranks, 1 the best, without gaps except behind ties. An empty rank means not ranked, below
+            all that are. Of a wide table, a dict alternative -> column of its ranks.
+        varying : of a wide table, name -> alternative -> column or number, as in :meth:`from_wide`.
+        ties : ``"error"`` refuses equal ranks; ``"breslow"`` chooses each of the tied from the whole set they stand in;
+            ``"discrete"`` chooses the set of the tied given its size (data for ``SubsetLogit``).
+        depth : use only the first so many ranks; None for all.
+        unit : column of who decides; None takes the ranker, so that ``cov_type="cluster"`` goes by ranker.
+        weights, weight_kind, missing : as in :meth:`from_long`; a weight counts for every stage of its ranker.
+
+        Raises
+        ------
+        DataError, OptionError
+            As in :meth:`from_long`; also for ranks that are no ranking, each naming ranker, alternative and rank.
+
+        Examples
+        --------
+        >>> table = {"firm": [1, 1, 1], "place": ["metro", "county", "township"], "rank": [2, 3, 1]}
+        >>> data = ChoiceData.from_rankings(table, case="firm", alternative="place", rank="rank")
+        >>> list(data.cases), data.n_rows
+        (['1 #1', '1 #2'], 5)
+        """
+        from relocchoice.data.draft import Policy
+        from relocchoice.data.rankings import convert_rankings
+
+        return convert_rankings(
+            frame,
+            case=case,
+            alternative=alternative,
+            rank=rank,
+            varying=varying,
+            ties=ties,
+            depth=depth,
+            unit=unit,
+            weights=weights,
+            policy=Policy(weight_kind, missing),
+        )
+
+    @classmethod
+    def from_zones(
+        cls,
+        zones: Any,
+        *,
+        zone: str,
+        chosen: Any = None,
+        firms: Any = None,
+        by: str | Sequence[str] | None = None,
+        count: str | None = None,
+        available: str | None = None,
+        missing: Missing = "error",
+    ) -> ChoiceData:
+        """Read a table of zones and the zone that each firm chose; zones that no firm chose stay alternatives.
+
+        The choices are counted first, so that a million firms cost no more than the zones they chose among. The data
+        are those of :meth:`from_counts`: one case a zone chosen (and kind of firm), with the number of firms as its
+        frequency weight.
+
+        Parameters
+        ----------
+        zones : as `frame` in :meth:`from_long`: one row a zone, with its attributes.
+        zone : column of `zones` with the labels.
+        chosen : one label a firm, in any sequence; or the name of a column of `firms`.
+        firms : table with one row a firm.
+        by : columns of `firms` that tell kinds of firms apart (size class, form); they become case columns.
+        count : column of `zones` with the number of firms that chose it, in place of `chosen`.
+        available : column of `zones` of true/false or 0/1. False marks a structural zero: the zone was no choice.
+        missing : ``"error"``, or ``"drop"`` to leave out firms without a zone or a value in `by`, with a note.
+
+        Raises
+        ------
+        DataError, OptionError
+            For zones that stand twice or nowhere in `zones`, and as :meth:`from_counts`.
+
+        Examples
+        --------
+        >>> zones = {"town": ["Liushi", "Yuecheng", "Hongqiao"], "rent": [3.0, 2.0, 1.0]}
+        >>> data = ChoiceData.from_zones(zones, zone="town", chosen=["Liushi", "Hongqiao", "Liushi"])
+        >>> list(data.cases), data.total_weight, data.n_alternatives
+        (['Hongqiao', 'Liushi'], 3.0, 3)
+        """
+        from relocchoice.data.zones import convert_zones
+
+        return convert_zones(
+            zones, zone=zone, chosen=chosen, firms=firms, by=by, count=count, available=available, missing=missing
+        )
 
     # -------------------------------------------------------------------------------------------------- its size
 
@@ -270,9 +399,23 @@ class ChoiceData:
         return len(self.alternatives)
 
     @property
+    def n_taken(self) -> NDArray[np.intp]:
+        """(n,) number of alternatives each case took: ones unless cases may take several, zeros without choices."""
+        if self.picked is None:
+            return np.full(self.n_cases, 0 if self.chosen is None else 1, dtype=np.intp)
+        return np.bincount(self.row_case()[self.picked], minlength=self.n_cases).astype(np.intp)
+
+    @property
     def total_weight(self) -> float:
         """Sum of the weights; the number of cases without weights."""
         return float(self.n_cases if self.weights is None else self.weights.sum())
+
+    @property
+    def effective_n(self) -> float:
+        """Kish's effective number of choices, (sum w)^2 / sum w^2; with frequencies every choice counts once."""
+        from relocchoice.data import population
+
+        return population.effective_n(self)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -381,6 +524,46 @@ class ChoiceData:
         from relocchoice.data import views
 
         return views.with_weights(self, weights, kind)
+
+    def with_population_shares(self, shares: Mapping[Any, float], by: str | None = None) -> ChoiceData:
+        """The same choices weighted by share in the population / share in the sample, once a choice.
+
+        Parameters
+        ----------
+        shares : label -> population share, for every label; they sum to one.
+        by : a column with one value a case: sampling weights. None: the labels are those of the chosen alternatives, a
+            tuple of alternatives is one stratum, and the weights are choice-based (WESML).
+
+        Notes
+        -----
+        Counts are spelled out into one case a choice; sampling weights given before are multiplied.
+
+        Raises
+        ------
+        DataError
+            When the shares are incomplete, not positive, do not sum to one, or belong to what was never sampled.
+        """
+        from relocchoice.data import population
+
+        return population.with_population_shares(self, shares, by)
+
+    def without(self, unavailable: Unavailable, single_alternative: SingleAlternative = "error") -> ChoiceData:
+        """Without the alternatives that were no choice, by rule (structural zeros), with a note for each rule.
+
+        Parameters
+        ----------
+        unavailable : alternative -> conditions, column -> value or list of values, all of which must hold; or a list of
+            such conditions, any of which suffices: ``{"R&D": {"period": ["1980s"], "size": "small"}}``.
+        single_alternative : ``"error"``, ``"drop"`` or ``"keep"``: what becomes of cases that the rules leave with one.
+
+        Raises
+        ------
+        DataError
+            When a rule has another shape, names what the data do not have, or removes what was chosen.
+        """
+        from relocchoice.data import structural
+
+        return structural.without(self, unavailable, single_alternative)
 
     # --------------------------------------------------------------------------------------------------- showing
 

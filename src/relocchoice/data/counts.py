@@ -17,6 +17,8 @@ from relocchoice.data.draft import Draft, Policy, odd_flag, read_flags, require_
 from relocchoice.data.frames import Columns, comparable, pick, read_frame
 from relocchoice.data.labels import UNKNOWN, Encoded, encode, encode_canonical, index_of, plain_label, show
 from relocchoice.data.long import read_available, read_roles
+from relocchoice.data.structural import UnavailableRule, Zeros, read_rules
+from relocchoice.data.structural_counts import column_notes, excused, mark_rules, mark_zeros
 from relocchoice.data.wide import Universe, interleave, read_universe
 from relocchoice.errors import DataError, Finding
 
@@ -31,10 +33,12 @@ class Tabulation:
     ----------
     draft : the cells as cases, without choices; the counts stand in ``draft.row_columns[count]``.
     count : the name of that column.
+    notes : what was marked as a structural zero.
     """
 
     draft: Draft
     count: str
+    notes: tuple[str, ...] = ()
 
 
 def convert_counts(
@@ -46,11 +50,15 @@ def convert_counts(
     cell: str | Sequence[str] | None = None,
     available: Any = None,
     absent: Absent = "error",
+    unavailable: Any = None,
+    zeros: Zeros = "data",
     unit: str | None = None,
     policy: Policy | None = None,
 ) -> Outcome:
     """Read and check a table of counts; see :meth:`ChoiceData.from_counts`."""
     require_option("absent", absent, get_args(Absent))
+    require_option("zeros", zeros, get_args(Zeros))
+    rules = read_rules(unavailable)
     policy = policy or Policy()
     if alternatives is not None:
         if count is not None or alternative is not None:
@@ -58,19 +66,29 @@ def convert_counts(
                 "alternatives= names the count columns of a wide table, count= and alternative= are for a long one: "
                 "give one of the two"
             )
-        tabulation = _read_wide(read_frame(table), read_universe(alternatives), cell, available, absent, unit)
+        tabulation = _read_wide(read_frame(table), read_universe(alternatives), cell, available, absent, rules, unit)
     elif count is None or alternative is None:
         raise DataError(
             "name the columns of a long table with count= and alternative=, "
             "or the count columns of a wide one with alternatives="
         )
     else:
-        tabulation = _read_long(read_frame(table), count, alternative, cell, available, absent, unit)
-    tabulation = _checked(tabulation, policy)
+        tabulation = _read_long(read_frame(table), count, alternative, cell, available, absent, rules, unit)
+    tabulation = _checked(_with_zeros(tabulation, zeros), policy)
     outcome = assemble(tabulation.draft, policy)
     if outcome.data is None:
         return outcome
-    return _spelled_out(outcome, outcome.data, tabulation.count)
+    return _spelled_out(outcome, outcome.data, tabulation)
+
+
+def _marked(draft: Draft, count: str, rules: Sequence[UnavailableRule]) -> Tabulation:
+    marked = mark_rules(draft, count, rules)
+    return Tabulation(marked.draft, count, (*column_notes(draft), *marked.notes))
+
+
+def _with_zeros(tabulation: Tabulation, zeros: Zeros) -> Tabulation:
+    marked = mark_zeros(tabulation.draft, tabulation.count, zeros)
+    return replace(tabulation, draft=marked.draft, notes=(*tabulation.notes, *marked.notes))
 
 
 # ------------------------------------------------------------------------------------------------------- the cells
@@ -131,6 +149,7 @@ def _read_long(
     cell: str | Sequence[str] | None,
     available: Any,
     absent: Absent,
+    rules: Sequence[UnavailableRule],
     unit: str | None,
 ) -> Tabulation:
     if available is not None and not isinstance(available, str):
@@ -167,7 +186,10 @@ def _read_long(
         findings=(*findings, *number_findings),
         noun="cell",
     )
-    return Tabulation(_with_absent(draft, count, absent, first) if columns.n_rows else draft, count)
+    tabulation = _marked(draft, count, rules)
+    if not columns.n_rows:
+        return tabulation
+    return replace(tabulation, draft=_with_absent(tabulation.draft, count, absent, first, rules))
 
 
 def _numbers(series: pd.Series, column: str) -> tuple[pd.Series, list[Finding]]:
@@ -179,14 +201,17 @@ def _numbers(series: pd.Series, column: str) -> tuple[pd.Series, list[Finding]]:
     return pd.Series(np.zeros(len(series))), [Finding("count_invalid", message, column=column, value=value)]
 
 
-def _with_absent(draft: Draft, count: str, absent: Absent, first: NDArray[np.intp]) -> Draft:
-    """Apply the policy for alternatives that have no row in a cell."""
+def _with_absent(
+    draft: Draft, count: str, absent: Absent, first: NDArray[np.intp], rules: Sequence[UnavailableRule]
+) -> Draft:
+    """Apply the policy for alternatives that have no row in a cell and no rule that says why."""
     n, width = len(draft.cases), len(draft.alternatives)
     known = (draft.case >= 0) & (draft.alternative >= 0)
     used = np.bincount(draft.alternative[known], minlength=width) > 0  # a level of a categorical may be in no row
     present = np.zeros((n, width), dtype=bool)
     present[draft.case[known], draft.alternative[known]] = True
     where = np.argwhere(~present & used)
+    where = where[~excused(draft, count, rules, where)]
     if absent == "unavailable" or not len(where):
         return draft
     if absent == "error":
@@ -232,6 +257,7 @@ def _read_wide(
     cell: str | Sequence[str] | None,
     available: Any,
     absent: Absent,
+    rules: Sequence[UnavailableRule],
     unit: str | None,
 ) -> Tabulation:
     n, width = columns.n_rows, len(universe.labels)
@@ -281,7 +307,8 @@ def _read_wide(
         return Finding("duplicate", f"cell {show(label)} {text}", column=role_names["case"], case=plain_label(label))
 
     findings += listed(repeated, twice, "cell")
-    return Tabulation(_with_blank(replace(draft, findings=tuple(findings)), count, absent), count)
+    tabulation = _marked(replace(draft, findings=tuple(findings)), count, rules)
+    return replace(tabulation, draft=_with_blank(tabulation.draft, count, absent))
 
 
 def _wide_available(available: Any, universe: Universe) -> Mapping[Any, str]:
@@ -344,8 +371,9 @@ def _checked(tabulation: Tabulation, policy: Policy) -> Tabulation:
     return replace(tabulation, draft=replace(draft, findings=(*draft.findings, *findings)))
 
 
-def _spelled_out(outcome: Outcome, cells: ChoiceData, count: str) -> Outcome:
+def _spelled_out(outcome: Outcome, cells: ChoiceData, tabulation: Tabulation) -> Outcome:
     """One case for each cell and alternative that was chosen, weighted by its count."""
+    count = tabulation.count
     counts = cells.row_columns[count].to_numpy()
     rows = np.flatnonzero(counts > 0)
     if not len(rows):
@@ -357,7 +385,7 @@ def _spelled_out(outcome: Outcome, cells: ChoiceData, count: str) -> Outcome:
     data = cells.select(cell)
     labels = cells.alternatives[cells.row_alternative[rows]].tolist()
     empty = cells.n_cases - len(np.unique(cell))
-    notes = [*cells.notes] + (
+    notes = [*tabulation.notes, *cells.notes] + (
         [f"{empty} of {cells.n_cases} cells dropped: no choice was counted in them"] if empty else []
     )
     row_columns = {name: series for name, series in data.row_columns.items() if name != count}

@@ -26,17 +26,21 @@ class Policy:
     ----------
     weight_kind : what the weights count.
     missing : ``"error"`` refuses missing keys; ``"drop"`` drops every case with a missing or infinite value.
-    single_alternative : what becomes of cases with only one available alternative.
+    single_alternative : what becomes of cases without a choice to make: only one available alternative, or all taken.
+    several : whether a case may take more than one alternative.
     """
 
     weight_kind: WeightKind = "frequency"
     missing: Missing = "error"
     single_alternative: SingleAlternative = "error"
+    several: bool = False
 
     def __post_init__(self) -> None:
         require_option("weight_kind", self.weight_kind, get_args(WeightKind))
         require_option("missing", self.missing, get_args(Missing))
         require_option("single_alternative", self.single_alternative, get_args(SingleAlternative))
+        if not isinstance(self.several, bool):
+            raise OptionError.of("several", plain_label(self.several), "True, False")
 
 
 def require_option(argument: str, value: object, valid: tuple[str, ...]) -> None:

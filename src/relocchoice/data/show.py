@@ -22,7 +22,7 @@ def _facts(data: ChoiceData) -> list[tuple[str, str]]:
         ("cases", f"{data.n_cases:,}"),
         ("alternatives", f"{data.n_alternatives:,}: {show_some(data.alternatives)}"),
         ("choice sets", spread),
-        ("chosen", "unknown (for prediction)" if data.chosen is None else "known"),
+        ("chosen", _chosen(data)),
     ]
     if data.weights is not None:
         facts.append(("weights", f"{data.weight_kind}, total {data.total_weight:,.10g}"))
@@ -30,6 +30,16 @@ def _facts(data: ChoiceData) -> list[tuple[str, str]]:
         facts.append(("units", f"{len(np.unique(data.unit)):,}"))
     facts.append(("columns", ", ".join(data.columns) or "none"))
     return facts + [("note", note) for note in data.notes]
+
+
+def _chosen(data: ChoiceData) -> str:
+    if data.chosen is None:
+        return "unknown (for prediction)"
+    if data.picked is None:
+        return "known"
+    taken = data.n_taken
+    most = int(taken.max()) if len(taken) else 0
+    return f"known, {int(taken.sum()):,} in all, up to {most} a case ({int((taken > 1).sum()):,} cases took several)"
 
 
 def as_text(data: ChoiceData) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from relocchoice.data.assemble import first_taken
 from relocchoice.data.choice_data import ChoiceData
 
 
@@ -23,12 +24,18 @@ def with_alternatives(data: ChoiceData, alternatives: Sequence[Any]) -> ChoiceDa
     code = wanted.get_indexer(data.alternatives)
     if (code < 0).any():
         return data
-    moved = code[data.row_alternative]
+    moved = code[data.row_alternative].astype(np.intp)
     order = np.lexsort((moved, data.row_case()))
+    moved = moved[order]
+    chosen = None if data.chosen is None else code[data.chosen].astype(np.intp)
+    picked = None if data.picked is None else data.picked[order]
+    if picked is not None:
+        chosen = first_taken(moved, picked, data.offsets)
     return replace(
         data,
         alternatives=wanted,
-        row_alternative=moved[order].astype(np.intp),
-        chosen=None if data.chosen is None else code[data.chosen].astype(np.intp),
+        row_alternative=moved,
+        chosen=chosen,
+        picked=picked,
         row_columns={name: column.iloc[order].reset_index(drop=True) for name, column in data.row_columns.items()},
     )

@@ -57,6 +57,8 @@ def _row_level(data: ChoiceData, name: str) -> pd.Series:
     role = _role(data, name)
     if role == "alternative":
         return pd.Series(pd.Categorical.from_codes(data.row_alternative, categories=data.alternatives), name=name)
+    if role == "chosen" and data.picked is not None:
+        return pd.Series(data.picked, name=name)
     if role == "chosen" and data.chosen is not None:
         return pd.Series(data.row_alternative == data.chosen[data.row_case()], name=name)
     known: dict[Any, pd.Series] = dict.fromkeys(data.columns, pd.Series(dtype=float))
@@ -136,13 +138,17 @@ def choice_shares(data: ChoiceData) -> pd.DataFrame:
     """See :meth:`ChoiceData.choice_shares`."""
     if data.chosen is None:
         raise DataError("these data have no choices: give the chosen column when reading them")
-    count = np.bincount(data.chosen, weights=data.weights, minlength=data.n_alternatives).astype(np.float64)
+    taken, weights = data.chosen, data.weights
+    if data.picked is not None:
+        taken = data.row_alternative[data.picked]
+        weights = None if weights is None else weights[data.row_case()[data.picked]]
+    count = np.bincount(taken, weights=weights, minlength=data.n_alternatives).astype(np.float64)
     total = data.total_weight
     return pd.DataFrame(
         {
             "count": count,
             "share": count / total if total > 0 else np.full(len(count), np.nan),
-            "cases": np.bincount(data.chosen, minlength=data.n_alternatives),
+            "cases": np.bincount(taken, minlength=data.n_alternatives),
             "available_to": np.bincount(data.row_alternative, minlength=data.n_alternatives),
         },
         index=data.alternatives.rename(data.names.get("alternative", "alternative")),
@@ -181,6 +187,7 @@ def select(data: ChoiceData, cases: Any) -> ChoiceData:
         offsets=offsets,
         row_alternative=data.row_alternative[rows],
         chosen=None if data.chosen is None else data.chosen[at],
+        picked=None if data.picked is None else data.picked[rows],
         weights=None if data.weights is None else data.weights[at],
         unit=None if data.unit is None else data.unit[at],
         row_columns={name: pick(series, rows) for name, series in data.row_columns.items()},
@@ -259,7 +266,7 @@ def with_weights(data: ChoiceData, weights: Any, kind: WeightKind) -> ChoiceData
         findings += broken(
             "weight_not_whole",
             usable & (values != np.round(values)),
-            "frequencies are whole numbers, else kind='sampling'",
+            "frequencies are whole numbers, else kind='sampling' or 'choice-based'",
         )
     if not findings and len(values) and not values.any():
         findings.append(Finding(rule="weight_zero", message="every weight is zero: no case counts"))

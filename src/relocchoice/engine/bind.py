@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.engine.collapse import representatives
 from relocchoice.engine.problem import Problem, place_families
 from relocchoice.errors import Finding, SpecificationError
 from relocchoice.kernels.protocol import Family
@@ -114,6 +115,7 @@ def bind(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> Problem:
     family = family_for(spec, data.alternatives)
     shapes = shape_map(spec, family)
     space = parameter_space(spec, columns.names, shapes)
+    lane_of = representatives(data, columns)
     design = build_design(
         data,
         columns,
@@ -121,9 +123,19 @@ def bind(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> Problem:
         family.slot_group(data.n_alternatives),
         family.shift_invariant,
         _unconstrained(space)[: len(columns.names)],
+        None if lane_of is None else np.unique(lane_of),
     )
     weights, scale = _weights(data)
-    return Problem(design, place_families(family, design), space, shapes.constant, shapes.matrix, weights, scale)
+    return Problem(
+        design,
+        place_families(family, design),
+        space,
+        shapes.constant,
+        shapes.matrix,
+        weights,
+        scale,
+        lane_of=lane_of,
+    )
 
 
 def _weights(data: ChoiceData) -> tuple[Floats, float]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.optimize.newton import maximise
@@ -16,17 +17,25 @@ MOST_ALTERNATIVES = 500
 
 
 def null_loglik(data: ChoiceData) -> float:
-    """Log-likelihood when every available alternative is equally likely."""
-    return -float(_weights(data) @ np.log(np.diff(data.offsets)))
+    """Log-likelihood when every available alternative is equally likely; of sets, when every set of their size is."""
+    sizes = np.diff(data.offsets)
+    if data.picked is None:
+        return -float(_weights(data) @ np.log(sizes))
+    taken = data.n_taken
+    sets = gammaln(sizes + 1) - gammaln(taken + 1) - gammaln(sizes - taken + 1)
+    return -float(_weights(data) @ np.where(taken == 1, np.log(sizes), sets))
 
 
 def constants_loglik(data: ChoiceData) -> float:
     """Log-likelihood of the multinomial logit with alternative-specific constants only.
 
     The observed shares give it at once where all cases have the same choice set; otherwise it is estimated on the
-    distinct choice sets. NaN where these would make a table of more than ten million cells, or more than 500 constants.
+    distinct choice sets. NaN where these would make a table of more than ten million cells, or more than 500 constants,
+    and where cases took several alternatives.
     """
     assert data.chosen is not None
+    if data.picked is not None and (data.n_taken > 1).any():
+        return float("nan")
     counts = np.zeros(data.n_alternatives)
     counts += np.bincount(data.chosen, weights=_weights(data), minlength=data.n_alternatives)
     if data.n_rows == data.n_cases * data.n_alternatives:

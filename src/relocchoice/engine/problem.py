@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relocchoice.engine.reduce import SERIAL, Engine
-from relocchoice.kernels.chain import Contributions, contributions
+from relocchoice.kernels.chain import Contributions, contributions, fitted
 from relocchoice.kernels.protocol import Family, Order
 from relocchoice.spec.design import Chunk, Design
 from relocchoice.spec.params import ParamSpace
@@ -46,6 +46,10 @@ class Problem:
     shape_constant, shape_matrix : (L,), (L, p - K): the family's shapes from the table's.
     weights : (n,) case weights, ones without weights; sampling weights are brought to mean one.
     weight_scale : what the weights were divided by.
+    lane_of : (n,) position of the case that stands for each case in the chunks, which then hold no others; None where
+        every case stands for itself.
+    lane_weights, lane_squares : (n,) sums of the weights, and of their squares, over the cases that a case stands for;
+        zero for cases that stand for none. Sums over the chunks take these.
     """
 
     design: Design
@@ -56,6 +60,19 @@ class Problem:
     weights: Floats
     weight_scale: float = 1.0
     engine: Engine = SERIAL
+    lane_of: NDArray[np.intp] | None = None
+    lane_weights: Floats = field(init=False)
+    lane_squares: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lane_weights", self._by_lane(self.weights))
+        object.__setattr__(self, "lane_squares", self._by_lane(self.weights**2))
+
+    def _by_lane(self, values: Floats) -> Floats:
+        """(n,) sums over the cases that each case stands for."""
+        if self.lane_of is None:
+            return values
+        return np.bincount(self.lane_of, weights=values, minlength=len(values)).astype(np.float64, copy=False)
 
     @property
     def n_coef(self) -> int:
@@ -102,8 +119,10 @@ class Problem:
 
         def task(item: tuple[Chunk, Family]) -> _Sums:
             chunk, _ = item
-            weights = self.weights[chunk.placement.cases]
-            return _sums(self._contributions(item, theta, 2), weights, len(pull))
+            cases = chunk.placement.cases
+            return _sums(
+                self._contributions(item, theta, 2), self.lane_weights[cases], self.lane_squares[cases], len(pull)
+            )
 
         sums = self.engine.map_reduce(task, self._items(), _Sums.plus)
         return Evaluation(
@@ -117,12 +136,14 @@ class Problem:
     def second_moments(self) -> Floats:
         """(q,) mean squares of the free parameters' columns over the available alternatives, summed over the cases."""
         pull = self._pull[: self.n_coef]
+        stands_for = self._by_lane(np.ones(self.design.n_cases))
 
         def task(item: tuple[Chunk, Family]) -> Floats:
             chunk, _ = item
             place = chunk.placement
             there = np.ones(place.rows.shape) if place.available is None else place.available.astype(float)
-            moments: Floats = np.diag(pull.T @ chunk.gram(there / there.sum(axis=0)) @ pull)
+            share = there * (stands_for[place.cases] / there.sum(axis=0))
+            moments: Floats = np.diag(pull.T @ chunk.gram(share) @ pull)
             return moments
 
         return self.engine.map_reduce(task, self._items(), np.add)
@@ -144,13 +165,15 @@ class Problem:
         return self._by_case(task, (self.design.n_cases, pull.shape[1]))
 
     def probabilities(self, theta: Floats, n_alternatives: int) -> Floats:
-        """(n, J) choice probabilities at internal parameters of the table, zero where unavailable."""
+        """(n, J) choice probabilities at internal parameters of the table, zero where unavailable.
+
+        Of data whose cases took several alternatives: the probabilities of being among those taken, given how many.
+        """
         beta, shape = self._kernel(theta)
 
         def task(item: tuple[Chunk, Family]) -> Floats:
             chunk, family = item
-            p = family.probabilities(chunk.utilities(beta), chunk.placement.available, shape)
-            return _by_alternative(chunk, p, n_alternatives)
+            return _by_alternative(chunk, fitted(family, chunk, beta, shape), n_alternatives)
 
         return self._by_case(task, (self.design.n_cases, n_alternatives))
 
@@ -172,13 +195,13 @@ class Problem:
     def _contributions(self, item: tuple[Chunk, Family], theta: Floats, order: Order) -> Contributions:
         chunk, family = item
         beta, shape = self._kernel(theta)
-        return contributions(family, chunk, beta, shape, self.weights[chunk.placement.cases], order)
+        return contributions(family, chunk, beta, shape, self.lane_weights[chunk.placement.cases], order)
 
     def _by_case(self, task: Callable[[tuple[Chunk, Family]], Floats], shape: tuple[int, ...]) -> Floats:
         out = np.empty(shape)
         for item in self._items():
             out[item[0].placement.cases] = task(item)
-        return out
+        return out if self.lane_of is None else out[self.lane_of]
 
 
 def _by_alternative(chunk: Chunk, values: Floats, n_alternatives: int) -> Floats:
@@ -211,15 +234,17 @@ class _Sums:
         )
 
 
-def _sums(part: Contributions, weights: Floats, p: int) -> _Sums:
+def _sums(part: Contributions, weights: Floats, squares: Floats, p: int) -> _Sums:
     # A case of weight zero outside the domain would make 0 * -inf.
     value = float(weights @ part.loglik) if np.isfinite(part.loglik).all() else -np.inf
     if part.scores is None or part.hessian is None:
         return _Sums(value, np.zeros(p), np.zeros((p, p)), np.zeros((p, p)), np.zeros((p, p)))
     weighted = part.scores * weights
     opg = weighted @ part.scores.T
-    unit = bool((weights == 1.0).all())
-    return _Sums(value, weighted.sum(axis=1), part.hessian, opg, opg if unit else weighted @ weighted.T)
+    unit = bool((weights == squares).all())
+    return _Sums(
+        value, weighted.sum(axis=1), part.hessian, opg, opg if unit else (part.scores * squares) @ part.scores.T
+    )
 
 
 def _with_shape(matrix: Floats, p: int) -> Floats:

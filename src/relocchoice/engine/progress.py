@@ -23,7 +23,7 @@ class Progress:
 
     def __init__(self, show: bool | None) -> None:
         self._always = show is True
-        self._on = show is True or (show is None and _watched())
+        self._on = show is True or (show is None and watched())
         self._began = time.perf_counter()
         self._shown = False
 
@@ -34,7 +34,7 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._shown:
-            sys.stderr.write("\n" if _watched() else "")
+            sys.stderr.write("\n" if watched() else "")
 
     def _line(self, step: Step) -> None:
         seconds = time.perf_counter() - self._began
@@ -42,11 +42,11 @@ class Progress:
             return
         text = f"iteration {step.iteration:3d}  log-likelihood {step.value:.6f}  distance {step.decrement:.2e}"
         text += f"  {seconds:.1f} s"
-        sys.stderr.write(f"\r{text}" if _watched() else f"{text}\n")
+        sys.stderr.write(f"\r{text}" if watched() else f"{text}\n")
         sys.stderr.flush()
         self._shown = True
 
 
-def _watched() -> bool:
+def watched() -> bool:
     """Whether somebody looks at the stream as it is written: a terminal, or a notebook's kernel."""
     return sys.stderr.isatty() or "ipykernel" in sys.modules

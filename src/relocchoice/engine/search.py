@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from relocchoice.engine.penalty import Penalty, penalised
 from relocchoice.engine.problem import Evaluation, Problem
 from relocchoice.errors import OptionError
 from relocchoice.kernels.multinomial import MultinomialLogit
@@ -39,12 +40,33 @@ class SearchOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """The best maximum, and how the starts fared (None with one start)."""
+    """The best maximum, and how the starts fared (None with one start).
+
+    Attributes
+    ----------
+    maximum : of the log-likelihood, penalised if there is a penalty; outer products are the log-likelihood's.
+    penalty : what was added to the log-likelihood, or None.
+    plain : the log-likelihood alone at the maximum, where there is a penalty; see :attr:`loglik`.
+    """
 
     maximum: Maximum[Evaluation]
     reference: Floats
     starts: pd.DataFrame | None
     seconds: float
+    penalty: Penalty | None = None
+    plain: Evaluation | None = None
+
+    @property
+    def loglik(self) -> Evaluation:
+        """The log-likelihood without penalty at the maximum."""
+        return self.maximum.evaluation if self.plain is None else self.plain
+
+    @property
+    def curvature(self) -> Floats:
+        """(q, q) Hessian whose negative inverse is the covariance: with Firth's penalty the log-likelihood's."""
+        if self.penalty is None or self.penalty.covariance_from == "penalised":
+            return self.maximum.evaluation.hessian
+        return self.loglik.hessian
 
     @property
     def ended(self) -> bool:
@@ -83,8 +105,9 @@ def search(
     start: Floats | None,
     options: SearchOptions,
     on_step: Callable[[Step], None] | None,
+    penalty: Penalty | None = None,
 ) -> Found:
-    """Find the maximum.
+    """Find the maximum of the log-likelihood, or of the penalised one.
 
     Parameters
     ----------
@@ -92,10 +115,11 @@ def search(
     start : (p,) user's starting values, or None for automatic ones.
     """
     began = time.perf_counter()
+    objective = problem.evaluate if penalty is None else penalised(problem, penalty)
 
     def run(free: Floats) -> Maximum[Evaluation]:
         return maximise(
-            problem.evaluate,
+            objective,
             free,
             problem.space.lower,
             problem.space.upper,
@@ -107,7 +131,7 @@ def search(
 
     runs = [] if start is None else [_run_from_user(run, problem.space.restrict(problem.internal_from_user(start)))]
     if not any(run.status in ("maximum", "flat") for run in runs):
-        first = automatic_start(problem, options)
+        first = automatic_start(problem, options, penalty)
         runs.append(run(first))
         if runs[-1].status not in ("maximum", "flat") and _is_shape(problem).any():
             runs += [run(free) for free in _shape_grid(problem, first)[1::2]]
@@ -116,7 +140,8 @@ def search(
     runs += [run(_random_start(problem, near, spread, rng)) for _ in range(options.starts - 1)]
     best = _best(runs)
     table = _starts_table(runs, best, problem.weight_scale) if len(runs) > 1 else None
-    return Found(best, reference, table, time.perf_counter() - began)
+    plain = None if penalty is None else problem.evaluate(best.x)
+    return Found(best, reference, table, time.perf_counter() - began, penalty, plain)
 
 
 def _run_from_user(run: Callable[[Floats], Maximum[Evaluation]], free: Floats) -> Maximum[Evaluation]:
@@ -133,19 +158,20 @@ def _best(runs: list[Maximum[Evaluation]]) -> Maximum[Evaluation]:
     return max(equal, key=lambda run: (run.status == "maximum", run.evaluation.value))
 
 
-def automatic_start(problem: Problem, options: SearchOptions) -> Floats:
+def automatic_start(problem: Problem, options: SearchOptions, penalty: Penalty | None = None) -> Floats:
     """Zero for coefficients; for nested models the multinomial fit and the best of a grid of lambdas."""
     null = np.clip(_null_point(problem), problem.space.lower, problem.space.upper)
     shape = _is_shape(problem)
     if not shape.any():
         return null
     coefs = ~shape
-    plain = _without_shapes(problem)
+    bare = _without_shapes(problem)
+    plain = bare.evaluate if penalty is None else penalised(bare, penalty)
 
     def evaluate(free_coefs: Floats) -> Evaluation:
         free = null.copy()
         free[coefs] = free_coefs
-        at = plain.evaluate(free)
+        at = plain(free)
         inner = np.ix_(coefs, coefs)
         return Evaluation(at.value, at.gradient[coefs], at.hessian[inner], at.opg[inner], at.opg_squared[inner])
 
@@ -159,12 +185,22 @@ def automatic_start(problem: Problem, options: SearchOptions) -> Floats:
     )
     first = null.copy()
     first[coefs] = found.x
-    tried = [(float(problem.weights @ problem.loglik_by_case(free)), free) for free in _shape_grid(problem, first)]
+    tried = [(_height(problem, penalty, free), free) for free in _shape_grid(problem, first)]
     return max(tried, key=lambda pair: pair[0])[1]
 
 
+def _height(problem: Problem, penalty: Penalty | None, free: Floats) -> float:
+    loglik = float(problem.weights @ problem.loglik_by_case(free))
+    return loglik if penalty is None else loglik + penalty.at(problem, free).value
+
+
 def _without_shapes(problem: Problem) -> Problem:
-    """The multinomial logit on the same columns; shapes among the parameters have no effect."""
+    """The multinomial logit on the same columns; shapes among the parameters have no effect.
+
+    A family without shapes stays what it is: one of sets reads sets.
+    """
+    if not len(problem.shape_constant):
+        return problem
     return replace(
         problem,
         families=tuple(MultinomialLogit() for _ in problem.families),

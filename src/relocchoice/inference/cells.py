@@ -14,34 +14,48 @@ VANISHED = 1e-7
 MOST_CELLS = 200
 
 
-def vanished_cells(data: ChoiceData, probabilities: NDArray[np.float64], words: str) -> tuple[str, ...]:
-    """Sentences on the (cell, alternative) pairs that are available and have fitted probability zero.
+def vanished(data: ChoiceData, probabilities: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n, J) alternatives that are available and have fitted probability zero, in cases that count."""
+    return _available(data) & (probabilities < VANISHED) & (_weights(data) > 0)[:, None]
+
+
+def separated_cells(data: ChoiceData, gone: NDArray[np.bool_], words: str) -> tuple[str, ...]:
+    """Sentences on the (cell, alternative) pairs whose probability goes to zero.
 
     Parameters
     ----------
-    probabilities : (n, J) fitted.
+    gone : (n, J) the alternatives whose probability goes to zero; none in cases of weight zero.
     words : text in which the names of the explanatory variables occur; cells are formed by those that do not vary in a
         case.
     """
-    available = np.zeros(probabilities.shape, dtype=bool)
-    available[data.row_case(), data.row_alternative] = True
-    gone = available & (probabilities < VANISHED)
+    available, weights = _available(data), _weights(data)
     if not gone.any():
         return ()
-    weights = np.ones(data.n_cases) if data.weights is None else data.weights
     sentences = []
     for label, members in _cells(data, words).items():
+        members = members[weights[members] > 0]
         empty = (gone[members] | ~available[members]).all(axis=0) & gone[members].any(axis=0)
         if empty.any():
             never = ", ".join(str(data.alternatives[int(j)]) for j in np.flatnonzero(empty))
             sentences.append(f"{label} ({weights[members].sum():.6g} choices): never {never}")
     if sentences:
         return tuple(sentences)
+    counted = available & (weights > 0)[:, None]
     return tuple(
         f"{data.alternatives[int(j)]} has fitted probability zero in {int(gone[:, j].sum())} "
-        f"of {int(available[:, j].sum())} cases"
+        f"of {int(counted[:, j].sum())} cases"
         for j in np.flatnonzero(gone.any(axis=0))
     )
+
+
+def _available(data: ChoiceData) -> NDArray[np.bool_]:
+    available = np.zeros((data.n_cases, data.n_alternatives), dtype=bool)
+    available[data.row_case(), data.row_alternative] = True
+    return available
+
+
+def _weights(data: ChoiceData) -> NDArray[np.float64]:
+    return np.ones(data.n_cases) if data.weights is None else data.weights
 
 
 def _cells(data: ChoiceData, words: str) -> dict[str, NDArray[np.intp]]:

@@ -2,8 +2,8 @@
 
 With H the Hessian and s_i the scores of case i at the estimates, weights w_i:
 hessian (-H)^-1; opg (sum w s s')^-1 (Berndt, Hall, Hall & Hausman 1974); robust (-H)^-1 M (-H)^-1 with M = sum w s s'
-for frequency weights, sum w^2 s s' for sampling weights (Huber 1967; White 1982; Stata [P] _robust); cluster the same,
-with scores summed by group before the outer product.
+for frequency weights, sum w^2 s s' for sampling and choice-based weights (Huber 1967; White 1982; Stata [P] _robust);
+cluster the same, with scores summed by group before the outer product.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from relocchoice.data.choice_data import PROBABILITY_WEIGHTS
 from relocchoice.errors import IdentificationError, OptionError
 
 Floats = NDArray[np.float64]
-CovKind = Literal["hessian", "opg", "robust", "cluster", "none"]
+CovKind = Literal["hessian", "opg", "robust", "cluster", "bootstrap", "none"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +55,8 @@ class Moments:
     flat : (q, r) directions in which the log-likelihood is flat, r = 0 for an identified model.
     finite : (p,) which parameters have a finite, free estimate.
     nobs : observations (sum of frequency weights, or cases); weight_kind : kind of the weights.
+    effective_n : Kish's effective number of choices under sampling and choice-based weights, else None.
+    settled : why no covariance can be computed from these moments any more; empty where it can.
     """
 
     theta: Floats
@@ -67,6 +70,8 @@ class Moments:
     finite: NDArray[np.bool_]
     nobs: float
     weight_kind: str | None
+    effective_n: float | None = None
+    settled: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +94,7 @@ class Clusters:
 
 
 def check_kind(kind: str, weight_kind: str | None) -> None:
-    """Refuse unknown kinds and those that do not go with sampling weights.
+    """Refuse unknown kinds and those that do not go with sampling or choice-based weights.
 
     Raises
     ------
@@ -97,10 +102,10 @@ def check_kind(kind: str, weight_kind: str | None) -> None:
     """
     if kind not in get_args(CovKind):
         raise OptionError.of("cov_type", kind, ", ".join(get_args(CovKind)))
-    if weight_kind == "sampling" and kind in ("hessian", "opg"):
+    if weight_kind in PROBABILITY_WEIGHTS and kind in ("hessian", "opg"):
         raise OptionError(
-            f"cov_type={kind!r} is not valid with sampling weights: the information equality does not hold; "
-            "valid: robust, cluster, none"
+            f"cov_type={kind!r} is not valid with {weight_kind} weights: the information equality does not hold; "
+            "valid: robust, cluster, bootstrap, none"
         )
 
 
@@ -113,9 +118,16 @@ def covariance(
     ----------
     clusters : needed by ``"cluster"``.
     small_sample : multiply by n/(n - 1) (robust) or G/(G - 1) (cluster). None: yes for clusters and for sampling
-        weights, no otherwise.
+        and choice-based weights, no otherwise.
+
+    Raises
+    ------
+    OptionError : unknown kind, or one that does not go with the weights or with what was done to the estimates.
+    IdentificationError : the matrix does not exist.
     """
     check_kind(kind, moments.weight_kind)
+    if moments.settled:
+        raise OptionError(f"no other covariance can be computed: {moments.settled}")
     return _KINDS[kind](moments, clusters, small_sample)
 
 
@@ -132,7 +144,7 @@ def _opg(moments: Moments, clusters: Clusters | None, small_sample: bool | None)
 
 
 def _robust(moments: Moments, clusters: Clusters | None, small_sample: bool | None) -> Covariance:
-    sampling = moments.weight_kind == "sampling"
+    sampling = moments.weight_kind in PROBABILITY_WEIGHTS
     use = sampling if small_sample is None else small_sample
     if use and moments.nobs <= 1:
         raise OptionError("small_sample=True needs at least two observations; the factor n/(n - 1) does not exist")
@@ -143,6 +155,31 @@ def _robust(moments: Moments, clusters: Clusters | None, small_sample: bool | No
     return Covariance(
         "robust", _to_user(moments, factor * bread @ meat @ bread), f"robust (sandwich), {words}", factor=factor
     )
+
+
+def stratified(moments: Moments, scores: Floats, weights: Floats, strata: NDArray[np.intp]) -> Covariance:
+    """The sandwich with weighted scores centred within strata whose sizes are fixed, each with its factor n/(n - 1).
+
+    Parameters
+    ----------
+    scores : (n, q) of the free parameters, unweighted; weights : (n,); strata : (n,) codes from 0.
+
+    Raises
+    ------
+    OptionError : a stratum holds one case, which has no variance.
+    IdentificationError : the information is singular.
+    """
+    counted = weights > 0
+    _, codes, size = np.unique(strata[counted], return_inverse=True, return_counts=True)
+    if size.min(initial=2) < 2:
+        raise OptionError("a stratum holds a single case, so its variance is not known; pool it with another one")
+    weighted = scores[counted] * weights[counted, None]
+    sums = np.zeros((len(size), scores.shape[1]))
+    np.add.at(sums, codes, weighted)
+    centred = (weighted - (sums / size[:, None])[codes]) * np.sqrt(size / (size - 1.0))[codes, None]
+    bread = _inverse(moments, -moments.hessian)
+    words = f"robust (sandwich), {len(size)} strata of fixed size, factor n/(n-1) in each"
+    return Covariance("robust", _to_user(moments, bread @ (centred.T @ centred) @ bread), words)
 
 
 def _cluster(moments: Moments, clusters: Clusters | None, small_sample: bool | None) -> Covariance:

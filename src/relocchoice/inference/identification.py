@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relocchoice.errors import Finding, IdentificationError
+from relocchoice.inference.cone import sparse_basis
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +31,8 @@ class Identification:
     cells : sentences that name the cells or alternatives behind it.
     verdict : one sentence.
     lambda_verdict : whether the lambdas agree with utility maximisation; None without lambdas.
+    separation : ``"none"``, ``"quasi-complete"``, ``"complete"``, or ``"not judged"`` without a certificate.
+    direction : along which the log-likelihood rises for ever, as text; empty without separation.
     """
 
     ok: bool
@@ -38,6 +41,8 @@ class Identification:
     cells: tuple[str, ...] = ()
     verdict: str = "every parameter is identified"
     lambda_verdict: str | None = None
+    separation: str = "not judged"
+    direction: str = ""
 
 
 def check_collinear(information: Floats, sizes: Floats, jacobian: Floats, names: tuple[str, ...], n_coef: int) -> None:
@@ -64,7 +69,7 @@ def check_collinear(information: Floats, sizes: Floats, jacobian: Floats, names:
     null = vectors[:, values < COLLINEAR]
     if null.shape[1]:
         to_user = jacobian[:, np.flatnonzero(coefs)[live]] / size[live]
-        findings += [_combination(to_user @ vector, names) for vector in _sparse_basis(null).T]
+        findings += [_combination(to_user @ vector, names) for vector in sparse_basis(null).T]
     if findings:
         raise IdentificationError(findings)
 
@@ -93,24 +98,6 @@ def _combination(direction: Floats, names: tuple[str, ...]) -> Finding:
 def _bracketed(name: str) -> str:
     """A name that is itself a product or a sum, in brackets."""
     return f"({name})" if re.search(r" [-+*/] ", re.sub(r"\(.*\)", "", name)) else name
-
-
-def _sparse_basis(null: Floats) -> Floats:
-    """A basis of the same space with as many zeros as elimination gives, so that each vector names few columns."""
-    basis = null.T.copy()
-    row = 0
-    for column in range(basis.shape[1]):
-        if row == len(basis):
-            break
-        pivot = row + int(np.abs(basis[row:, column]).argmax())
-        if abs(basis[pivot, column]) < 1e-8:
-            continue
-        basis[[row, pivot]] = basis[[pivot, row]]
-        basis[row] /= basis[row, column]
-        others = np.arange(len(basis)) != row
-        basis[others] -= np.outer(basis[others, column], basis[row])
-        row += 1
-    return basis.T
 
 
 def flat_directions(hessian: Floats, reference: Floats, moving: NDArray[np.bool_]) -> Floats:

@@ -2,44 +2,97 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from relocchoice.engine.bind import Bound, degenerate_lambdas
 from relocchoice.engine.search import Found
-from relocchoice.inference.cells import VANISHED, vanished_cells
-from relocchoice.inference.consistency import lambda_verdict
+from relocchoice.engine.sets import set_gains
+from relocchoice.inference.cells import separated_cells, vanished
+from relocchoice.inference.consistency import SLACK, lambda_verdict
 from relocchoice.inference.covariance import Moments
 from relocchoice.inference.identification import Identification, touched
 from relocchoice.inference.recession import recession_signs
+from relocchoice.inference.separation import Certificate
 from relocchoice.spec.model import ModelSpec
 
 Floats = NDArray[np.float64]
 
 
-def judge(spec: ModelSpec, bound: Bound, found: Found, moments: Moments) -> Identification:
+def judge(
+    spec: ModelSpec, bound: Bound, found: Found, moments: Moments, certificate: Certificate | None = None
+) -> Identification:
     """What the data can and cannot tell apart at the end of a search.
 
     Parameters
     ----------
     bound : the data and the problem; found : where the search ended; moments : flat directions and the map to the
         user's p parameters.
+    certificate : what was found before the fit. Where it holds at the estimates, it says what is infinite; where it
+        does not, or without one, the flat directions and vanished probabilities do.
     """
     names, n_coef = bound.problem.space.names, bound.problem.n_coef
     if not found.ended:
-        return Identification(False, verdict="not known, because the search did not end at a maximum")
+        unknown = Identification(False, verdict="not known, because the search did not end at a maximum")
+        return _certified(unknown, certificate if certificate is not None and certificate.exact else None)
     moved = touched(moments.flat, moments.jacobian, found.reference)
-    if not moved.any():
-        return Identification(found.maximum.status == "maximum", lambda_verdict=_lambda_verdict(spec, bound, moments))
-    probabilities = _fitted(bound, moments)
-    infinite = _infinite(bound, found, moments, probabilities, moved[:n_coef])
-    cells = vanished_cells(bound.data, probabilities, " ".join((spec.formula_text, *names))) if infinite else ()
+    holds = certificate is not None and certificate_holds(spec, bound, certificate, moments.theta)
+    proof = certificate if holds else None
+    if proof is not None and proof.separated:
+        infinite, cells = proof.infinite, proof.cells
+        moved = moved | np.isin(names, proof.touched)
+    elif not moved.any():
+        verdict = _lambda_verdict(spec, bound, moments)
+        return _certified(Identification(found.maximum.status == "maximum", lambda_verdict=verdict), proof)
+    else:
+        infinite, cells = ((), ()) if proof is not None else _by_vanishing(spec, bound, found, moments, moved[:n_coef])
     signed = {name for name, _ in infinite}
     flat = tuple(names[k] for k in np.flatnonzero(moved) if names[k] not in signed)
     judged = "not judged, because a lambda is not identified"
     if not any(name in flat for name in names[n_coef:]):
         judged = _lambda_verdict(spec, bound, moments) or ""
-    return Identification(False, flat, infinite, cells, _sentence(len(names), infinite, flat), judged or None)
+    sentence = _sentence(len(names), infinite, flat)
+    return _certified(Identification(False, flat, infinite, cells, sentence, judged or None), proof)
+
+
+def certificate_holds(spec: ModelSpec, bound: Bound, certificate: Certificate, theta: Floats) -> bool:
+    """Whether a certificate is a proof at the user's parameters (p,): its family is judged and the lambdas fit.
+
+    That nothing is separated holds at any positive lambdas; that something is, at those that agree with utility
+    maximisation.
+    """
+    if not certificate.judged:
+        return False
+    if certificate.exact or not certificate.separated or spec.nests is None:
+        return True
+    lambdas = _lambdas(spec, bound, theta)
+    above = [1.0 if m < 0 else lambdas[spec.nests.nodes[m]] for m in spec.nests.node_parent]
+    if spec.normalisation == "none":
+        above = [1.0] * len(above)
+    alone = spec.nests.degenerate
+    return all(
+        node in alone or 0.0 < lambdas[node] <= top + SLACK for node, top in zip(spec.nests.nodes, above, strict=True)
+    )
+
+
+def _certified(identification: Identification, certificate: Certificate | None) -> Identification:
+    """The same with what a certificate proves; unchanged without one that is a proof."""
+    if certificate is None or not certificate.judged:
+        return identification
+    direction = certificate.direction_text() if certificate.separated else ""
+    return replace(identification, separation=certificate.kind, direction=direction)
+
+
+def _by_vanishing(
+    spec: ModelSpec, bound: Bound, found: Found, moments: Moments, moved: NDArray[np.bool_]
+) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:
+    """What is infinite, and the cells behind it, by the probabilities that vanished at the stop."""
+    gone = vanished(bound.data, _fitted(bound, moments))
+    infinite = _infinite(bound, found, moments, gone, moved)
+    words = " ".join((spec.formula_text, *bound.problem.space.names))
+    return infinite, separated_cells(bound.data, gone, words) if infinite else ()
 
 
 def _sentence(n_parameters: int, infinite: tuple[tuple[str, int], ...], flat: tuple[str, ...]) -> str:
@@ -52,13 +105,19 @@ def _sentence(n_parameters: int, infinite: tuple[tuple[str, int], ...], flat: tu
 def _lambda_verdict(spec: ModelSpec, bound: Bound, moments: Moments) -> str | None:
     if spec.nests is None:
         return None
-    theta = dict(zip(bound.problem.space.names, moments.theta, strict=True))
+    lambdas = _lambdas(spec, bound, moments.theta)
+    return lambda_verdict(spec, lambdas, lambda: _fitted(bound, moments), bound.data.alternatives)
+
+
+def _lambdas(spec: ModelSpec, bound: Bound, parameters: Floats) -> dict[str, float]:
+    """Nest -> lambda at the user's parameters (p,)."""
+    assert spec.nests is not None
+    theta = dict(zip(bound.problem.space.names, map(float, parameters), strict=True))
     alone = degenerate_lambdas(spec)
-    lambdas = {
+    return {
         node: 1.0 if f"lambda:{node}" in alone else theta.get(f"lambda:{node}", theta.get("lambda", 1.0))
         for node in spec.nests.nodes
     }
-    return lambda_verdict(spec, lambdas, lambda: _fitted(bound, moments), bound.data.alternatives)
 
 
 def _fitted(bound: Bound, moments: Moments) -> Floats:
@@ -68,17 +127,16 @@ def _fitted(bound: Bound, moments: Moments) -> Floats:
 
 
 def _infinite(
-    bound: Bound, found: Found, moments: Moments, probabilities: Floats, moved: NDArray[np.bool_]
+    bound: Bound, found: Found, moments: Moments, gone: NDArray[np.bool_], moved: NDArray[np.bool_]
 ) -> tuple[tuple[str, int], ...]:
     """Coefficients that run to infinity, with the sign; those whose limit has no determined sign are left out."""
     problem, data = bound.problem, bound.data
-    row = np.zeros(probabilities.shape, dtype=bool)
-    row[data.row_case(), data.row_alternative] = True
-    gone = row & (probabilities < VANISHED)
-    if not gone.any() or not moved.any():
+    if not moved.any() or not (gone.any() or data.picked is not None):
         return ()
-    directions = moments.flat.T
-    gains = np.stack([problem.utility_gains(d, data.n_alternatives)[gone] for d in directions], axis=1)
+    if data.picked is not None:
+        gains = set_gains(problem, moments.flat)
+    else:
+        gains = np.stack([problem.utility_gains(d, data.n_alternatives)[gone] for d in moments.flat.T], axis=1)
     where = np.flatnonzero(moved)
     scale = np.sqrt(np.diag(moments.jacobian @ np.linalg.inv(found.reference) @ moments.jacobian.T))[where]
     signs = recession_signs(gains, moments.jacobian[where] @ moments.flat / scale[:, None])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from relocchoice.kernels.protocol import Curvature, Family, Floats, Order
+from relocchoice.kernels.protocol import Curvature, Family, Floats, Order, SetFamily, Succession
 from relocchoice.spec.design import Chunk
 
 
@@ -36,7 +36,8 @@ def contributions(
     beta : (K,); shape : (L,); weights : (n,) enter the Hessian's sum only.
     """
     placement = chunk.placement
-    local = family.local(chunk.utilities(beta), placement.available, placement.chosen, shape, order)
+    taken = placement.chosen if placement.picked is None else placement.picked
+    local = family.local(chunk.utilities(beta), placement.available, taken, shape, order)
     if local.dv is None or local.dshape is None:
         return Contributions(local.loglik)
     if local.curvature is None:
@@ -54,6 +55,8 @@ def _hessian(curvature: Curvature, chunk: Chunk, own: list[Floats], weights: Flo
     out = np.zeros((n_coef + n_shape, n_coef + n_shape))
     beta, shape = slice(0, n_coef), slice(n_coef, None)
     out[beta, beta] = chunk.gram(weights * curvature.diagonal)
+    if curvature.succession is not None:
+        out[beta, beta] -= _variance(curvature.succession, chunk, weights)
     whole: list[Floats] = []
     for vector, pulled, weight in zip(curvature.vectors, own, curvature.weights, strict=True):
         mixed = pulled
@@ -68,3 +71,26 @@ def _hessian(curvature: Curvature, chunk: Chunk, own: list[Floats], weights: Flo
         out[beta, n_coef + k] = out[n_coef + k, beta] = cross
     out[shape, shape] = curvature.shape @ weights
     return out
+
+
+def _variance(succession: Succession, chunk: Chunk, weights: Floats) -> Floats:
+    """(K, K) variance of the sum of the columns taken, weighted over the cases; every term of it is positive."""
+    most, n = succession.share.shape[1:]
+    out = np.zeros((chunk.n_coef, chunk.n_coef))
+    mean = np.zeros((chunk.n_coef, most + 1, n))  # state 0 takes nothing
+    ones = np.ones((1, n))
+    for s, (share, spread) in enumerate(zip(succession.share, succession.spread, strict=True)):
+        row = chunk.pullback(slice(s, s + 1), ones)
+        q = row[:, None] + mean[:, :-1] - mean[:, 1:]
+        flat = q.reshape(chunk.n_coef, -1)
+        out += (flat * (spread * weights).ravel()) @ flat.T
+        mean[:, 1:] += share * q
+    return out
+
+
+def fitted(family: Family, chunk: Chunk, beta: Floats, shape: Floats) -> Floats:
+    """(S, n) choice probabilities; where cases took several, the probabilities of being among those taken."""
+    placement, v = chunk.placement, chunk.utilities(beta)
+    if placement.picked is not None and isinstance(family, SetFamily):
+        return family.inclusion(v, placement.available, placement.picked.sum(axis=0), shape)
+    return family.probabilities(v, placement.available, shape)

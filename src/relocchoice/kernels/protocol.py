@@ -7,7 +7,7 @@ A family knows nothing of columns, weights, chunks or optimisers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +46,28 @@ class RankVector:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Succession:
+    """A variance written as a chain of decisions, slot after slot, of which alternatives to take.
+
+    With k alternatives to take from the slots up to s, slot s is taken with probability share_sk. If mean_sk is the
+    (S,) vector of the probabilities that each slot is taken, mean_sk = mean_(s-1)k + share_sk q_sk with
+    q_sk = e_s + mean_(s-1)(k-1) - mean_(s-1)k, and the variance of the indicators is sum_s sum_k spread_sk q_sk q_sk'.
+
+    Attributes
+    ----------
+    share : (S, M, n), k = 1..M; zero where slot s is not available or the state cannot be reached.
+    spread : (S, M, n), the probability of the state times share (1 - share).
+    """
+
+    share: Floats
+    spread: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Curvature:
     """Second derivatives of each case's log-likelihood, as structure instead of (S, S) matrices.
 
-    d2 loglik / dv dv' = diag(diagonal) + sum_r weight_r q_r q_r'.
+    d2 loglik / dv dv' = diag(diagonal) + sum_r weight_r q_r q_r', less the variance of ``succession`` if there is one.
     dv itself = sum_r gradient_mix_r b_r + chosen_weight e_chosen, which saves one pass over the columns.
 
     Attributes
@@ -61,6 +79,7 @@ class Curvature:
     cross : (L, R, n) d2 loglik / dv dshape_l = sum_r cross_lr b_r + extra_l.
     extra : L vectors, the rest of the cross derivative.
     shape : (L, L, n) d2 loglik / dshape dshape'.
+    succession : of families of sets, whose second derivatives are no short sum of ranks; else None.
     """
 
     diagonal: Floats
@@ -71,6 +90,7 @@ class Curvature:
     cross: Floats
     extra: tuple[SlotVector, ...]
     shape: Floats
+    succession: Succession | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,9 +134,23 @@ class Family(Protocol):
         """The family restricted to slots that hold these alternatives (S,), given in slot order."""
 
     def local(
-        self, v: Floats, available: NDArray[np.bool_] | None, chosen: NDArray[np.intp], shape: Floats, order: Order
+        self, v: Floats, available: NDArray[np.bool_] | None, chosen: NDArray[Any], shape: Floats, order: Order
     ) -> Local:
-        """Log-likelihood, scores and curvature of each case at utilities v (S, n)."""
+        """Log-likelihood, scores and curvature of each case at utilities v (S, n).
+
+        ``chosen`` is (n,) the slot each case chose. Only a :class:`SetFamily` is also given (S, n) bool, the slots each
+        case took, one or more.
+        """
 
     def probabilities(self, v: Floats, available: NDArray[np.bool_] | None, shape: Floats) -> Floats:
-        """(S, n) probabilities; zero where unavailable."""
+        """(S, n) probabilities of each slot when one is chosen; they sum to one and are zero where unavailable."""
+
+
+@runtime_checkable
+class SetFamily(Family, Protocol):
+    """A family of sets: a case may take several alternatives, how many is given."""
+
+    def inclusion(
+        self, v: Floats, available: NDArray[np.bool_] | None, n_taken: NDArray[np.intp], shape: Floats
+    ) -> Floats:
+        """(S, n) probability that each slot is among the ``n_taken`` (n,) taken ones; they sum to ``n_taken``."""

@@ -11,6 +11,7 @@ from relocchoice.kernels.bottom import BottomNormalised
 from relocchoice.kernels.multinomial import MultinomialLogit
 from relocchoice.kernels.nested import NestedLogit, Scaling
 from relocchoice.kernels.protocol import Family
+from relocchoice.kernels.subset import SubsetLogit
 from relocchoice.spec.labels import plain
 from relocchoice.spec.model import ModelSpec
 from relocchoice.spec.nests import NestTree
@@ -28,7 +29,15 @@ def _nested(spec: ModelSpec, alternatives: pd.Index) -> Family:
     return nested
 
 
-FAMILIES: dict[str, Callable[[ModelSpec, pd.Index], Family]] = {"multinomial": _multinomial, "nested": _nested}
+def _subset(spec: ModelSpec, alternatives: pd.Index) -> Family:
+    return SubsetLogit()
+
+
+FAMILIES: dict[str, Callable[[ModelSpec, pd.Index], Family]] = {
+    "multinomial": _multinomial,
+    "nested": _nested,
+    "subset": _subset,
+}
 
 
 def family_for(spec: ModelSpec, alternatives: pd.Index) -> Family:

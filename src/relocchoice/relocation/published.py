@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Literal
 
 from relocchoice.errors import OptionError
@@ -11,7 +10,6 @@ from relocchoice.relocation import published_frames as frames
 from relocchoice.relocation.published_spec import RECIPROCAL, PublishedSpec, Transform, nests_of, published_values
 
 __all__ = [
-    "LEFT_OUT",
     "PublishedSpec",
     "Transform",
     "nests_of",
@@ -19,14 +17,6 @@ __all__ = [
     "published_specs",
     "published_values",
 ]
-
-LEFT_OUT: Mapping[tuple[str, str], str] = MappingProxyType(
-    {
-        ("game", "game_rol"): "the answers are rankings of six platforms, not choices of one, and the rank-ordered "
-        "logit is not among the models here"
-    }
-)
-"""Targets, by their two keys, that no model here can be held against, and why."""
 
 
 def _travelmode(
@@ -189,6 +179,23 @@ _HAGUE = PublishedSpec(
     note="a case is a burglary; one offender may have several, and the clustered errors go by offender",
 )
 
+_GAME_PLATFORMS = ("GameBoy", "GameCube", "PSPortable", "PlayStation", "Xbox")
+
+_GAME = PublishedSpec(
+    dataset="game",
+    model="game_rol",
+    prepare=frames.as_is,
+    arrange=frames.arrange_game,
+    formula="ch ~ own | hours + age",
+    names={
+        **{f"Intercept:{platform}": f"asc:{platform}" for platform in _GAME_PLATFORMS},
+        "own": "own",
+        **{f"{name}:{platform}": f"{name}:{platform}" for name in ("hours", "age") for platform in _GAME_PLATFORMS},
+    },
+    base="PC",
+    note="each of 91 rankings of six platforms is taken apart into five choices, each from what is left",
+)
+
 _SPECS = (
     *_JAPANESE_FDI,
     _travelmode("tm_cl", {}),
@@ -206,6 +213,7 @@ _SPECS = (
     *_HEATING,
     *(_nox(environment) for environment in ("public", "regulated", "deregulated")),
     _HAGUE,
+    _GAME,
 )
 
 

@@ -161,3 +161,7 @@ def prepare_hague(frame: pd.DataFrame) -> pd.DataFrame:
 
 def arrange_hague(frame: pd.DataFrame) -> ChoiceData:
     return ChoiceData.from_long(frame, case="CASE", alternative="NHOODID", chosen="chosen")
+
+
+def arrange_game(frame: pd.DataFrame) -> ChoiceData:
+    return ChoiceData.from_rankings(frame, case="chid", alternative="platform", rank="ch")

@@ -13,6 +13,7 @@ from relocchoice.errors import ConvergenceWarning, OptionError
 from relocchoice.relocation.reproduce_destination import destination
 from relocchoice.relocation.reproduce_form import form
 from relocchoice.relocation.reproduce_published import published
+from relocchoice.relocation.reproduce_ratings import ratings
 from relocchoice.relocation.reproduce_record import LIMIT, Folder, PublishedFit, Reproduction
 from relocchoice.relocation.reproduce_seeds import prose, seed
 from relocchoice.relocation.reproduce_size import size
@@ -60,7 +61,7 @@ _PUBLISHED = (
     ("japanese_fdi", "japanese_fdi", "Japanese plants in European regions: multinomial, two-step and nested logit"),
     ("nox", "nox", "NOx abatement technologies: multinomial logit with availability"),
     ("hague", "hague_burglary", "burglaries in The Hague: conditional logit with clustered errors"),
-    ("game", "game", "rankings of gaming platforms: rank-ordered logit, left out with its reason"),
+    ("game", "game", "rankings of gaming platforms: rank-ordered (exploded) logit"),
 )
 
 
@@ -72,6 +73,7 @@ REPRODUCTIONS: Mapping[str, Entry] = MappingProxyType(
     {
         **{f"table{n}": Entry(title, partial(seed, n)) for n, title in zip(SEED_TABLES, _SEED_TITLES, strict=True)},
         "prose": Entry("figures of the survey's text that no table holds, against each other", prose),
+        "ratings": Entry("importance of nine factors (Table 3), ordered logit and the factors' order", ratings),
         "form": Entry("form of expansion by period (Table 4), multinomial logit", form),
         "destination": Entry("destination by form and period (Table 6), multinomial and nested logit", destination),
         "size": Entry("interprovincial relocations by size (Table 5 against Table 2)", size),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.models import MultinomialLogit, NestedLogit
-from relocchoice.relocation.published import LEFT_OUT, nests_of, published_specs, published_values
+from relocchoice.relocation.published import nests_of, published_specs, published_values
 from relocchoice.relocation.published_spec import PublishedSpec
 from relocchoice.relocation.reproduce_record import Folder, ParameterPair, PublishedFit, PublishedSkip, Reproduction
 from relocchoice.relocation.seed_notes import listed
@@ -45,6 +45,7 @@ _TITLES: Mapping[tuple[str, str], str] = {
     ("nox", "nox_regulated"): "NOx abatement: regulated plants",
     ("nox", "nox_deregulated"): "NOx abatement: deregulated plants",
     ("hague_burglary", "cl"): "The Hague: conditional logit of the neighbourhood of a burglary",
+    ("game", "game_rol"): "Gaming platforms: rank-ordered (exploded) logit",
 }
 
 
@@ -83,7 +84,6 @@ def published(name: str, title: str, dataset: str, folder: Folder = None) -> Rep
         fits[spec.model] = made.fit
         records.append(made.record)
         tables[key] = _table(made)
-    records += [PublishedSkip(*key, reason) for key, reason in LEFT_OUT.items() if key[0] == dataset]
     skips = [record for record in records if isinstance(record, PublishedSkip)]
     if len(skips) == len(records):
         tables = {name: _absent_table(title, skips)}

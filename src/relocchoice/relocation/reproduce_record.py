@@ -76,7 +76,7 @@ class PublishedFit:
 
 @dataclass(frozen=True, slots=True)
 class PublishedSkip:
-    """A published model that is left out (its data are not at hand, or it is of another kind), and why."""
+    """A published model that is left out because its data are not at hand, and why."""
 
     dataset: str
     model: str

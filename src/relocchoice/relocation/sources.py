@@ -217,7 +217,8 @@ def published_frame(dataset: str, folder: str | os.PathLike[str] | None = None) 
 
     Parameters
     ----------
-    dataset : "modecanada", "heating", "swissmetro", "travelmode", "japanese_fdi", "nox" or "hague_burglary".
+    dataset : "modecanada", "heating", "swissmetro", "travelmode", "japanese_fdi", "nox", "hague_burglary" or
+        "game".
     folder : where the data that are not shipped lie, one sub-folder a dataset.
 
     Returns
@@ -284,4 +285,5 @@ _ELSEWHERE: Mapping[str, tuple[tuple[str, ...], Callable[[list[pd.DataFrame]], p
         ("TheHagueBurglars.csv", "TheHagueNeighborhoods.csv"),
         lambda frames: frames[0].merge(frames[1], how="cross"),
     ),
+    "game": (("Game2.csv",), lambda frames: frames[0]),
 }

@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 
 CONSTANTS: Final = "Constants"
-WITHOUT_ERROR: Final = ("fixed", "infinite", "flat")
+WITHOUT_ERROR: Final = ("fixed", "infinite", "flat", "dropped")
 LAMBDA_PREFIX: Final = "lambda:"
 
 

@@ -6,44 +6,65 @@ learn the encoding -> bind -> refuse what is not identified -> search -> what is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
+from relocchoice.data.events import refuse_sets
+from relocchoice.data.groups import group_codes
 from relocchoice.data.universe import with_alternatives
 from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.loglik import constants_loglik, null_loglik
+from relocchoice.engine.penalty import FirthPenalty, Penalty, Ridge, check_penalised
 from relocchoice.engine.problem import Problem
-from relocchoice.engine.search import Found, SearchOptions, bare_problem, reference_information, search
+from relocchoice.engine.search import Found, SearchOptions, bare_problem, reference_information
 from relocchoice.errors import DataError, Finding, FindingsError, IdentificationError, OptionError, SpecificationError
 from relocchoice.inference.covariance import Clusters, Covariance, Moments, check_kind, covariance
-from relocchoice.inference.identification import check_collinear, flat_directions, touched
+from relocchoice.inference.identification import Identification, check_collinear, flat_directions, touched
+from relocchoice.inference.separation import Certificate, certify, separation_findings
 from relocchoice.inference.verdict import judge
 from relocchoice.optimize.newton import Step
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.outcome import estimated_parameters, fit_notes, status_message, trace_frame
 from relocchoice.results.parameters import parameter_frame
-from relocchoice.spec.labels import plain
-from relocchoice.spec.model import ModelSpec
+from relocchoice.results.rebound import rebound
+from relocchoice.results.searched import Searched, Separation, check_separation, searched
+from relocchoice.spec.columns import UtilityColumns
+from relocchoice.spec.model import ModelSpec, apply_unavailable
 
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a fit was asked for, beside model and data.
+
+    Attributes
+    ----------
+    cov_type, groups, small_sample : the covariance, see :func:`covariance`.
+    draws, seed : of the bootstrap covariance.
+    separation : what to do where choices are separated; penalty : what to add to the log-likelihood, or None.
+    start : parameter -> starting value, or None; options : of the search.
+    """
+
+    cov_type: str = "hessian"
+    groups: Any = None
+    small_sample: bool | None = None
+    draws: int = 999
+    seed: int = 0
+    separation: Separation = "warn"
+    penalty: Literal["firth"] | Ridge | None = None
+    start: Mapping[str, float] | None = None
+    options: SearchOptions = field(default_factory=SearchOptions)
+
+
 def estimate(
-    spec: ModelSpec,
-    data: ChoiceData,
-    cov_type: str,
-    *,
-    groups: Any = None,
-    small_sample: bool | None = None,
-    start: Mapping[str, float] | None = None,
-    options: SearchOptions | None = None,
-    on_step: Callable[[Step], None] | None = None,
+    spec: ModelSpec, data: ChoiceData, request: Request, on_step: Callable[[Step], None] | None = None
 ) -> ChoiceResults:
     """Fit a model.
 
@@ -51,27 +72,29 @@ def estimate(
     ------
     SpecificationError, DataError, IdentificationError, OptionError : before anything is estimated.
     """
-    _check_estimable(data)
-    check_kind(cov_type, data.weight_kind)
+    check_separation(request.separation)
+    _check_estimable(spec, data)
+    data = apply_unavailable(data, spec)
+    check_kind(request.cov_type, data.weight_kind)
     encoding = spec.specification.learn(data, spec.base)
     columns = encoding.columns(data)
-    problem = bind(spec, columns, data)
-    codes = _codes(data, groups) if cov_type == "cluster" else None
-    first = None if start is None else _user_start(problem, start)
-    reference = _identifiable(problem)
-    found = search(problem, reference, first, options or SearchOptions(), on_step)
-    bound = Bound(data, problem)
-    moments = _moments(bound, found)
-    clusters = None if codes is None else _clusters(bound, moments, codes)
-    identification = judge(spec, bound, found, moments)
-    converged = found.maximum.status == "maximum" and identification.ok
-    cov = _covariance_if_any(found, moments, cov_type, clusters, small_sample)
-    return ChoiceResults(
+    bound = Bound(data, bind(spec, columns, data))
+    penalty = _penalty(spec, request.penalty, columns, bound)
+    codes = _codes(data, request.groups) if request.cov_type == "cluster" else None
+    first = None if request.start is None else _user_start(bound.problem, request.start)
+    reference = _identifiable(bound.problem)
+    certificate = certify(spec, bound, reference)
+    end = searched(spec, bound, certificate, reference, request.separation, penalty, first, request.options, on_step)
+    found, problem = end.found, end.bound.problem
+    moments = _moments(end)
+    identification = _judged(spec, end, moments, certificate)
+    clusters = None if codes is None else _clusters(end.bound, moments, codes)
+    results = ChoiceResults(
         spec=spec,
         encoding=encoding,
-        parameters=parameter_frame(columns, problem, found, moments, identification),
-        covariance=cov,
-        llf=problem.weight_scale * found.maximum.evaluation.value,
+        parameters=parameter_frame(columns, problem, found, moments, identification, end.dropped, certificate.infinite),
+        covariance=_covariance_if_any(found, moments, request.cov_type, clusters, request.small_sample),
+        llf=problem.weight_scale * found.loglik.value,
         llnull=null_loglik(data),
         llconstants=constants_loglik(data),
         nobs=moments.nobs,
@@ -79,22 +102,63 @@ def estimate(
         n_alternatives=data.n_alternatives,
         weight_kind=data.weight_kind,
         df_model=estimated_parameters(moments, identification),
-        converged=converged,
+        converged=found.maximum.status == "maximum" and identification.ok,
         status_message=status_message(found, identification, problem),
         identification=identification,
         trace=trace_frame(found, problem.weight_scale),
         starts=found.starts,
         seconds=found.seconds,
-        notes=(*data.notes, *fit_notes(spec, found)),
+        notes=(*data.notes, *end.notes, *fit_notes(spec, found)),
         moments=moments,
-        problem=bound,
+        problem=end.bound,
+        penalty=end.penalty,
+        llf_penalised=None if end.penalty is None else problem.weight_scale * found.maximum.evaluation.value,
     )
+    return _bootstrapped(results, request) if request.cov_type == "bootstrap" else results
+
+
+def _penalty(
+    spec: ModelSpec, asked: Literal["firth"] | Ridge | None, columns: UtilityColumns, bound: Bound
+) -> Penalty | None:
+    """The penalty on this problem.
+
+    Raises
+    ------
+    OptionError : an unknown penalty, or one that does not go with the weights or the family.
+    """
+    if asked is None:
+        return None
+    if not isinstance(asked, Ridge) and asked != "firth":
+        raise OptionError.of("penalty", asked, "None, 'firth', a Ridge")
+    check_penalised(bound.data.weight_kind, spec.family, asked)
+    return FirthPenalty() if asked == "firth" else asked.on(columns, bound.problem.space)
+
+
+def _judged(spec: ModelSpec, end: Searched, moments: Moments, certificate: Certificate) -> Identification:
+    """The verdict; where the estimates are penalised or the separated ones dropped, on what is left."""
+    if end.penalty is None and not end.dropped:
+        return judge(spec, end.bound, end.found, moments, certificate)
+    told = judge(spec, end.bound, end.found, moments)
+    verdict = "every parameter that was kept is identified" if end.dropped and told.ok else told.verdict
+    direction = certificate.direction_text() if certificate.separated else ""
+    kind = certificate.kind if certificate.judged else told.separation
+    return replace(told, verdict=verdict, separation=kind, direction=direction)
+
+
+def _bootstrapped(results: ChoiceResults, request: Request) -> ChoiceResults:
+    """The results with the bootstrap's covariance; without one, and the reason, where the fit has no finite maximum."""
+    try:
+        return recompute_covariance(results, "bootstrap", groups=request.groups, draws=request.draws, seed=request.seed)
+    except IdentificationError as error:
+        description = f"bootstrap: {error}"
+        return replace(results, covariance=replace(covariance(results.moments, "none"), description=description))
 
 
 def problems(spec: ModelSpec, data: ChoiceData) -> tuple[Finding, ...]:
     """Findings of all the errors that :func:`estimate` would raise before it searches."""
     try:
-        _check_estimable(data)
+        _check_estimable(spec, data)
+        data = apply_unavailable(data, spec)
     except DataError as error:
         return error.findings
     found: list[Finding] = []
@@ -106,7 +170,8 @@ def problems(spec: ModelSpec, data: ChoiceData) -> tuple[Finding, ...]:
     try:
         columns = spec.specification.learn(data, spec.base).columns(data)
         if not found:
-            _identifiable(bind(spec, columns, data))
+            bound = Bound(data, bind(spec, columns, data))
+            found += separation_findings(certify(spec, bound, _identifiable(bound.problem)))
     except FindingsError as error:
         found += error.findings
     return tuple(found)
@@ -129,7 +194,7 @@ def _covariance_if_any(
     found: Found, moments: Moments, kind: str, clusters: Clusters | None, small_sample: bool | None
 ) -> Covariance:
     """The covariance, or one of NaN that says why there is none; the estimates are kept in any case."""
-    if not found.ended:
+    if not found.ended or kind == "bootstrap":
         return replace(covariance(moments, "none"), description="the search did not end at a maximum")
     try:
         return covariance(moments, kind, clusters=clusters, small_sample=small_sample)
@@ -143,6 +208,8 @@ def recompute_covariance(
     *,
     groups: Any = None,
     small_sample: bool | None = None,
+    draws: int = 999,
+    seed: int = 0,
     data: ChoiceData | None = None,
 ) -> ChoiceResults:
     """The same estimates with another covariance, from the moments of the one fit.
@@ -153,31 +220,21 @@ def recompute_covariance(
     DataError : a clustered covariance of a loaded fit without its data.
     """
     check_kind(kind, results.weight_kind)
+    if kind == "bootstrap":
+        from relocchoice.results.resampling import bootstrap_covariance  # it resamples results, so it imports them
+
+        return replace(results, covariance=bootstrap_covariance(results, draws, seed, groups=groups, data=data))
     clusters = None
     if kind == "cluster":
-        bound = _bound(results, data)
-        if data is not None:
-            _check_same(results, bound)
+        bound = rebound(results, data)
         clusters = _clusters(bound, results.moments, _codes(bound.data, groups))
     return replace(results, covariance=covariance(results.moments, kind, clusters=clusters, small_sample=small_sample))
-
-
-def _check_same(results: ChoiceResults, bound: Bound) -> None:
-    """Data given later must be those of the fit: as many cases, and the same log-likelihood at the estimates."""
-    problem = bound.problem
-    llf = problem.weight_scale * float(problem.weights @ problem.loglik_by_case(results.moments.free))
-    same = bound.data.n_cases == results.n_cases and bound.data.weight_kind == results.weight_kind
-    if not same or abs(llf - results.llf) > 1e-6 * (1 + abs(results.llf)):
-        raise DataError(
-            f"these are not the data of the fit: {bound.data.n_cases} cases with log-likelihood {llf:.6f} at the "
-            f"estimates, against {results.n_cases} with {results.llf:.6f}"
-        )
 
 
 def predict(results: ChoiceResults, data: ChoiceData | None = None) -> pd.DataFrame:
     """(n, J) probabilities at the estimates, cases x alternatives; zero where an alternative is not available."""
     if data is None:
-        bound = _bound(results, None)
+        bound = rebound(results, None)
         data, problem = bound.data, bound.problem
     else:
         if not isinstance(data, ChoiceData):
@@ -185,13 +242,14 @@ def predict(results: ChoiceResults, data: ChoiceData | None = None) -> pd.DataFr
         if data.n_cases == 0:
             return pd.DataFrame(np.empty((0, data.n_alternatives)), index=data.cases, columns=data.alternatives)
         data = with_alternatives(data, results.encoding.alternatives)
+        data = apply_unavailable(data, results.spec, prediction=True)
         problem = bind(results.spec, results.encoding.columns(data), data)
     theta = problem.internal_from_user(results.moments.theta)
     probabilities = problem.probabilities(theta, data.n_alternatives)
     return pd.DataFrame(probabilities, index=data.cases, columns=data.alternatives)
 
 
-def _check_estimable(data: ChoiceData) -> None:
+def _check_estimable(spec: ModelSpec, data: ChoiceData) -> None:
     if not isinstance(data, ChoiceData):
         raise DataError(
             f"fit needs a ChoiceData, not {type(data).__name__}; make one with rc.ChoiceData.from_long(frame, ...)"
@@ -202,6 +260,8 @@ def _check_estimable(data: ChoiceData) -> None:
         raise DataError("these data hold no cases")
     if data.weights is not None and not data.weights.any():
         raise DataError("all case weights are zero")
+    if spec.family != "subset":
+        refuse_sets(data, f"a {spec.family} logit")
 
 
 def _user_start(problem: Problem, start: Mapping[str, float]) -> Floats:
@@ -222,27 +282,30 @@ def _user_start(problem: Problem, start: Mapping[str, float]) -> Floats:
     return theta
 
 
-def _moments(bound: Bound, found: Found) -> Moments:
+def _moments(end: Searched) -> Moments:
+    bound, found = end.bound, end.found
     problem, at = bound.problem, found.maximum
     moving = ~at.active
-    flat = flat_directions(at.evaluation.hessian, found.reference, moving)
+    flat = flat_directions(found.curvature, found.reference, moving)
     jacobian = problem.jacobian
     held = np.abs(jacobian[:, at.active]).sum(axis=1) > 0
     estimated = np.abs(jacobian).sum(axis=1) > 0
     finite = estimated & ~held & ~touched(flat, jacobian, found.reference)
+    finite &= ~np.isin(problem.space.names, end.dropped)
     frequency = bound.data.weight_kind == "frequency"
     return Moments(
-        theta=problem.user(at.x),
+        theta=problem.user(at.x) if end.theta is None else end.theta,
         free=at.x,
-        hessian=at.evaluation.hessian,
-        opg=at.evaluation.opg,
-        opg_squared=at.evaluation.opg_squared,
+        hessian=found.curvature,
+        opg=found.loglik.opg,
+        opg_squared=found.loglik.opg_squared,
         jacobian=jacobian,
         moving=moving,
         flat=flat,
         finite=finite,
         nobs=float(problem.weights.sum()) if frequency else float(np.count_nonzero(problem.weights)),
         weight_kind=bound.data.weight_kind,
+        effective_n=bound.data.effective_n if bound.data.weight_kind in PROBABILITY_WEIGHTS else None,
     )
 
 
@@ -258,42 +321,4 @@ def _codes(data: ChoiceData, groups: ArrayLike | str | None) -> NDArray[np.intp]
                 "cov_type='cluster' needs groups= (a column, or labels one a case), or data made with unit="
             )
         return data.unit
-    if isinstance(groups, str):
-        labels = data.case_frame([groups])[groups]
-    elif isinstance(groups, pd.Series) and not groups.index.equals(pd.RangeIndex(len(groups))):
-        labels = _by_label(groups, data)
-    elif isinstance(groups, pd.Series) and data.cases.isin(groups.index).all():
-        labels = groups.reindex(data.cases)
-    else:
-        flat = np.asarray(groups)
-        if flat.ndim != 1:
-            raise OptionError(f"groups has {flat.ndim} dimensions; give one label a case")
-        labels = pd.Series(flat)
-    if len(labels) != data.n_cases:
-        raise OptionError(f"groups has {len(labels)} labels, the data have {data.n_cases} cases; give one a case")
-    if labels.isna().any():
-        case = data.cases[int(np.flatnonzero(labels.isna().to_numpy())[0])]
-        raise OptionError(f"groups has no label for case {plain(case)!r}")
-    return pd.factorize(labels)[0].astype(np.intp)
-
-
-def _by_label(groups: pd.Series, data: ChoiceData) -> pd.Series:
-    """A Series with an index of its own is matched by case label, never by position."""
-    if not groups.index.is_unique:
-        raise OptionError("groups has an index that repeats labels; give one label a case, indexed by case")
-    absent = data.cases[~data.cases.isin(groups.index)]
-    if len(absent):
-        raise OptionError(
-            f"groups has no label for case {plain(absent[0])!r} (its index does not hold {len(absent)} of the cases); "
-            "index it by case label, or give an array in the order of the cases"
-        )
-    return groups.reindex(data.cases)
-
-
-def _bound(results: ChoiceResults, data: ChoiceData | None) -> Bound:
-    if data is not None:
-        return Bound(data, bind(results.spec, results.encoding.columns(data), data))
-    if results.problem is None:
-        raise DataError("this fit was loaded from a file, which holds no data; pass data=")
-    bound: Bound = results.problem
-    return bound
+    return group_codes(data, groups, "groups")

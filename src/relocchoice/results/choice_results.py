@@ -21,8 +21,12 @@ from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary, summary_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from relocchoice.engine.penalty import Penalty
     from relocchoice.inference.covariance import Covariance
     from relocchoice.inference.identification import Identification
+    from relocchoice.results.resampled import Resampled
     from relocchoice.spec.encoding import Encoding
 
 
@@ -39,14 +43,14 @@ class ChoiceResults:
         ``normalisation``, ``lambdas``.
     encoding : how data become the columns of the utilities; applied again to predict.
     parameters : index the p names; columns ``estimate``; ``status`` (``"free"``, ``"fixed"``, ``"tied"``,
-        ``"at bound"``, ``"infinite"``, ``"flat"``); ``block``, the section it is printed in; ``note`` (of a tied one:
-        the parameter that it equals).
+        ``"at bound"``, ``"infinite"``, ``"flat"``, ``"dropped"``); ``block``, the section it is printed in; ``note``
+        (of a tied one: the parameter that it equals).
     covariance : covariance of the estimates, (p, p) in the order of ``parameters``, and its kind in words.
     llf, llnull, llconstants : log-likelihoods at the estimates, at equal shares over the alternatives available to a
         case, and with constants only (NaN where it was not computed).
     nobs : sum of the frequency weights, or number of cases.
     n_cases, n_alternatives : n and J.
-    weight_kind : ``"frequency"``, ``"sampling"`` or None.
+    weight_kind : ``"frequency"``, ``"sampling"``, ``"choice-based"`` or None.
     df_model : number of estimated parameters.
     converged : whether the optimiser reached the maximum.
     status_message : how the optimiser ended, in words.
@@ -57,6 +61,8 @@ class ChoiceResults:
     notes : sentences on what was dropped or assumed; printed below every table.
     moments : sums kept so that other covariances can be computed; None where they are not.
     problem : the estimation problem itself; None after loading.
+    penalty : what was added to the log-likelihood that was maximised, or None.
+    llf_penalised : the penalised log-likelihood at the estimates; None without penalty.
     """
 
     spec: Any
@@ -80,6 +86,8 @@ class ChoiceResults:
     notes: tuple[str, ...] = ()
     moments: Any = None
     problem: Any = None
+    penalty: Penalty | None = None
+    llf_penalised: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("covariance", "moments"):
@@ -187,10 +195,10 @@ class ChoiceResults:
     def llr_pvalue(self) -> float:
         """P-value of :attr:`llr`, by the likelihood whatever the covariance; NaN where chi-squared is not its law.
 
-        That is so without degrees of freedom, when the model does not nest :attr:`llr_null`, and when dissimilarity
-        parameters are estimated: under constants only, these are not identified.
+        That is so without degrees of freedom, when the model does not nest :attr:`llr_null`, for penalised estimates,
+        and when dissimilarity parameters are estimated: under constants only, these are not identified.
         """
-        if self.llr_df <= 0 or not self._nests_null() or self._estimates_lambdas():
+        if self.penalty is not None or self.llr_df <= 0 or not self._nests_null() or self._estimates_lambdas():
             return math.nan
         return chi2_tail(self.llr, self.llr_df)
 
@@ -245,10 +253,66 @@ class ChoiceResults:
     def _covariance_with_known(self) -> pd.DataFrame:
         covariance = np.array(self.covariance.matrix, dtype=float)
         status = self.parameters["status"].to_numpy()
-        for label, value in (("fixed", 0.0), ("infinite", np.nan), ("flat", np.nan)):
+        for label, value in (("fixed", 0.0), ("infinite", np.nan), ("flat", np.nan), ("dropped", np.nan)):
             covariance[status == label, :] = value
             covariance[:, status == label] = value
         return pd.DataFrame(covariance, index=self.parameters.index, columns=self.parameters.index)
+
+    def profile_conf_int(
+        self, alpha: float = 0.05, parameters: Sequence[str] | None = None, *, data: Any = None
+    ) -> pd.DataFrame:
+        """Intervals by the profile likelihood, penalised if the fit is: values that a likelihood-ratio test keeps.
+
+        They need neither a finite estimate nor a standard error: where an estimate runs to infinity one end is finite.
+
+        Parameters
+        ----------
+        alpha : the intervals cover with probability 1 - alpha.
+        parameters : names; None for all.
+        data : the data of the fit, where it was loaded from a file.
+
+        Returns
+        -------
+        DataFrame with columns 0 and 1; -inf or inf where the log-likelihood never falls far enough; NaN for what is
+        fixed or dropped.
+
+        Raises
+        ------
+        OptionError, IdentificationError : an argument is not valid; sampling weights; the search found no maximum.
+        """
+        from relocchoice.results.profiling import profile_intervals
+
+        return profile_intervals(self, alpha, parameters, data)
+
+    def lr_test(self, hypotheses: Hypotheses, values: ArrayLike | None = None, *, data: Any = None) -> TestResult:
+        """Likelihood-ratio test of linear restrictions, penalised if the fit is; arguments as of :meth:`wald_test`."""
+        from relocchoice.results.profiling import likelihood_ratio_test
+
+        return likelihood_ratio_test(self, hypotheses, values, data)
+
+    def bootstrap(self, draws: int = 999, *, seed: int = 0, **options: Any) -> Resampled:
+        """Estimate again on resampled choices; see :func:`relocchoice.results.resampling.bootstrap` for the options.
+
+        Returns
+        -------
+        Resampled
+            Replicates, standard errors, percentile, basic, BCa and normal intervals.
+        """
+        from relocchoice.results.resampling import bootstrap
+
+        return bootstrap(self, draws, seed=seed, **options)
+
+    def jackknife(self, **options: Any) -> Resampled:
+        """Estimate again without each unit; see :func:`relocchoice.results.resampling.jackknife` for the options."""
+        from relocchoice.results.resampling import jackknife
+
+        return jackknife(self, **options)
+
+    def wild_test(self, hypotheses: Hypotheses, values: ArrayLike | None = None, **options: Any) -> TestResult:
+        """Wild score bootstrap test for few clusters; see :func:`relocchoice.results.resampling.wild_score_test`."""
+        from relocchoice.results.resampling import wild_score_test
+
+        return wild_score_test(self, hypotheses, values, **options)
 
     def with_cov(
         self,
@@ -256,20 +320,25 @@ class ChoiceResults:
         *,
         groups: Any = None,
         small_sample: bool | None = None,
+        draws: int = 999,
+        seed: int = 0,
         data: Any = None,
     ) -> ChoiceResults:
         """The same estimates with another covariance.
 
         Parameters
         ----------
-        kind : ``"hessian"``, ``"opg"``, ``"robust"``, ``"cluster"`` (needs ``groups``), ...
+        kind : ``"hessian"``, ``"opg"``, ``"robust"``, ``"cluster"`` (needs ``groups``), ``"bootstrap"``, ``"none"``.
         groups : one label a case, or the name of a case-level column.
         small_sample : whether to multiply by the small-sample factor; None for the kind's usual choice.
+        draws, seed : of the bootstrap.
         data : the data of the estimation, where the results were loaded from a file and do not hold what is needed.
         """
         from relocchoice.results.build import recompute_covariance
 
-        return recompute_covariance(self, kind, groups=groups, small_sample=small_sample, data=data)
+        return recompute_covariance(
+            self, kind, groups=groups, small_sample=small_sample, draws=draws, seed=seed, data=data
+        )
 
     def predict(self, data: Any = None) -> pd.DataFrame:
         """(n, J) choice probabilities, cases x alternatives; zero where an alternative is not available.

@@ -26,6 +26,8 @@ RECORDS: Mapping[str, str] = {
     "Covariance": "relocchoice.inference.covariance",
     "Moments": "relocchoice.inference.covariance",
     "Identification": "relocchoice.inference.identification",
+    "FirthPenalty": "relocchoice.engine.penalty",
+    "RidgePenalty": "relocchoice.engine.penalty",
 }
 """Names of the records that may be stored inside a fit, and the modules they live in."""
 

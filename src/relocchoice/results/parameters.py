@@ -26,8 +26,15 @@ def parameter_frame(
     found: Found,
     moments: Moments,
     identification: Identification,
+    dropped: tuple[str, ...] = (),
+    infinite: tuple[tuple[str, int], ...] = (),
 ) -> pd.DataFrame:
-    """(p rows) ``estimate``, ``status``, ``block`` and ``note``; index the parameter names in table order."""
+    """(p rows) ``estimate``, ``status``, ``block`` and ``note``; index the parameter names in table order.
+
+    Parameters
+    ----------
+    dropped : parameters that are not reported; infinite : those of them whose limit has a sign, the others have NaN.
+    """
     space = problem.space
     estimate = moments.theta.copy()
     status: list[str] = list(space.status)
@@ -43,6 +50,10 @@ def parameter_frame(
         status[where], estimate[where] = "infinite", sign * np.inf
     for name in identification.flat:
         status[space.names.index(name)] = "flat"
+    signs = dict(infinite)
+    for name in dropped:
+        where = space.names.index(name)
+        status[where], estimate[where] = "dropped", signs[name] * np.inf if name in signs else np.nan
     blocks = [*_coefficient_blocks(columns), *([LAMBDA_BLOCK] * (len(space.names) - problem.n_coef))]
     index = pd.Index(space.names, name="parameter")
     return pd.DataFrame({"estimate": estimate, "status": status, "block": blocks, "note": notes}, index=index)

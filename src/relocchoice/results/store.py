@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
+from relocchoice.data.choice_data import WeightKind
 from relocchoice.errors import OptionError, RelocChoiceError, StoreError
 from relocchoice.results.archive import read_archive, write_archive
 from relocchoice.results.choice_results import ChoiceResults
@@ -18,7 +19,7 @@ from relocchoice.results.codec import Arrays, Encoder, decode
 
 FORMAT = "relocchoice fit"
 SCHEMA = 1
-STATUSES = ("free", "fixed", "tied", "at bound", "infinite", "flat")
+STATUSES = ("free", "fixed", "tied", "at bound", "infinite", "flat", "dropped")
 
 _PARAMETER_COLUMNS = ["estimate", "status", "block", "note"]
 _NOT_STORED = ("problem",)
@@ -129,7 +130,8 @@ def _check(results: ChoiceResults) -> None:
         "a count is not a whole number": all(_is_count(getattr(results, name)) for name in _COUNTS),
         "converged is not true or false": isinstance(results.converged, bool),
         "status_message is not text": isinstance(results.status_message, str),
-        "weight_kind is not valid": results.weight_kind in (None, "frequency", "sampling"),
+        "weight_kind is not valid": results.weight_kind in (None, *get_args(WeightKind)),
+        "the penalty is not one": _penalty_fits(results),
         "notes are not sentences": _are_texts(results.notes),
         "the trace is not a frame": isinstance(results.trace, pd.DataFrame),
         "the starts are not a frame": results.starts is None or isinstance(results.starts, pd.DataFrame),
@@ -153,6 +155,12 @@ def _parameters_fit(frame: Any) -> bool:
         and set(frame["status"]) <= set(STATUSES)
         and all(_are_texts(tuple(frame[column])) for column in ("status", "block", "note"))
     )
+
+
+def _penalty_fits(results: ChoiceResults) -> bool:
+    if results.penalty is None:
+        return results.llf_penalised is None
+    return type(results.penalty).__name__ in ("FirthPenalty", "RidgePenalty") and _is_number(results.llf_penalised)
 
 
 def _covariance_fits(results: ChoiceResults) -> bool:

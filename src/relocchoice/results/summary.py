@@ -114,12 +114,15 @@ def _rows(results: ChoiceResults, intervals: pd.DataFrame) -> tuple[tuple[str, .
     return tuple(row for block, rows in sections.items() for row in [(section_head(block),), *rows])
 
 
+_INSTEAD = {"flat": "not identified", "dropped": "dropped"}
+
+
 def _row(parameters: pd.DataFrame, name: str, figures: Any) -> tuple[str, ...]:
-    status = parameters.loc[name, "status"]
+    status = str(parameters.loc[name, "status"])
     estimate = numbers.significant(figures["estimate"], scale=figures["error"])
     first = tied_to(parameters, name)
-    if status == "flat":
-        return (name, "not identified", "", "", "", "", "")
+    if status in _INSTEAD:
+        return (name, _INSTEAD[status], "", "", "", "", "")
     if status == "infinite":
         return (name, estimate, "", "", "", "", "")
     if status == "fixed":
@@ -156,8 +159,10 @@ def _model_pairs(results: ChoiceResults) -> list[tuple[str, str]]:
 
 
 def _fit_pairs(results: ChoiceResults) -> list[tuple[str, str]]:
+    penalised = [] if results.llf_penalised is None else [("LL, penalised", numbers.likelihood(results.llf_penalised))]
     return [
         ("Log-likelihood", numbers.likelihood(results.llf)),
+        *penalised,
         ("LL, equal shares (null)", numbers.likelihood(results.llnull)),
         ("LL, constants only", numbers.likelihood(results.llconstants)),
         ("Rho-squared", _ratio(results.prsquared)),
@@ -175,6 +180,7 @@ def _notes(results: ChoiceResults) -> tuple[str, ...]:
     sentences = [
         words.convergence(results),
         *words.cells(results.identification),
+        words.penalty(results),
         words.covariance(results.covariance),
         words.few_clusters(results.covariance, results.df_model),
         words.reference_points(results),

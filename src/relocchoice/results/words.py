@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from relocchoice.data.choice_data import PROBABILITY_WEIGHTS
 from relocchoice.engine.bind import degenerate_lambdas
 from relocchoice.results import numbers
 from relocchoice.results.blocks import LAMBDA_PREFIX
@@ -23,11 +24,13 @@ _NORMALISATIONS: Mapping[str, str] = {
     "bottom": "utilities on the scale of one lowest nest, P(j|m) ~ exp(V_j) in that nest",
 }
 _FEW_CLUSTERS = 10
-_MISSPECIFIED = ("robust", "cluster")
+_MISSPECIFIED = ("robust", "cluster", "bootstrap")
 
 
 def family(results: ChoiceResults) -> str:
-    """``"Multinomial logit"`` or ``"Nested logit"``."""
+    """``"Multinomial logit"``, ``"Nested logit"`` or what a model of sets is called."""
+    if results.spec.family == "subset":
+        return "Conditional logit of sets (m of J)"
     return f"{results.spec.family.capitalize()} logit"
 
 
@@ -37,12 +40,20 @@ def title(results: ChoiceResults) -> str:
 
 
 def weights(results: ChoiceResults) -> str:
-    """Kind of the weights and, for frequencies, their sum."""
+    """Kind of the weights and, for frequencies, their sum, for others Kish's effective number of choices."""
     if results.weight_kind is None:
         return "none"
     if results.weight_kind == "frequency":
         return f"frequency, sum {numbers.count(results.nobs)}"
-    return results.weight_kind
+    effective = _effective_n(results)
+    return results.weight_kind if effective is None else f"{results.weight_kind}, effective n {effective:.1f}"
+
+
+def _effective_n(results: ChoiceResults) -> float | None:
+    """Of the moments, else of the data; None where a loaded fit holds neither."""
+    known: float | None = getattr(results.moments, "effective_n", None)
+    data = getattr(results.problem, "data", None)
+    return known if known is not None or data is None else float(data.effective_n)
 
 
 def convergence(results: ChoiceResults) -> str:
@@ -59,6 +70,16 @@ def convergence(results: ChoiceResults) -> str:
             f"NOT IDENTIFIED: {results.identification.verdict}. Other values fit as well; the log-likelihood is valid."
         )
     return f"NOT CONVERGED ({results.status_message}): neither estimates nor standard errors should be used."
+
+
+def penalty(results: ChoiceResults) -> str:
+    """What was maximised, where that is not the log-likelihood."""
+    if results.penalty is None:
+        return ""
+    return (
+        f"Estimates maximise {results.penalty.describe()}. Rho-squared, AIC and BIC take the log-likelihood without "
+        "the penalty; intervals and tests by the penalised likelihood: profile_conf_int(), lr_test()."
+    )
 
 
 def covariance(record: Covariance) -> str:
@@ -95,8 +116,9 @@ def reference_points(results: ChoiceResults) -> str:
 
 def likelihood_ratio(results: ChoiceResults) -> str:
     """The likelihood-ratio test of all coefficients, and against what; empty where chi-squared is not its law."""
-    if results.weight_kind == "sampling":
-        return "With sampling weights the log-likelihood is a pseudo-likelihood: no likelihood-ratio test is given."
+    if results.weight_kind in PROBABILITY_WEIGHTS:
+        kind = results.weight_kind
+        return f"With {kind} weights the log-likelihood is a pseudo-likelihood: no likelihood-ratio test is given."
     if math.isnan(results.llr_pvalue):
         return ""
     probability = numbers.pvalue(results.llr_pvalue)

@@ -13,7 +13,8 @@ Three verbs are the matrix: utilities (X b), pullback (X_i' g_i) and gram (sum_i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,8 +153,8 @@ class Design:
     Attributes
     ----------
     names : (K,) coefficient names.
-    chunks : the chunks; every case stands in exactly one.
-    n_cases : n.
+    chunks : the chunks; every case that is laid out stands in exactly one.
+    n_cases : n, of the data.
     centring : how the coefficients of the (centred) chunks map to the user's.
     """
 
@@ -170,6 +171,7 @@ def build_design(
     group: Ints,
     shift_invariant: bool,
     movable: NDArray[np.bool_] | None = None,
+    cases: Ints | None = None,
 ) -> Design:
     """Lay the columns out in chunks.
 
@@ -179,6 +181,7 @@ def build_design(
     shift_invariant : whether adding a constant to a case's utilities changes nothing; then columns are differenced and
         centred.
     movable : (K,) which coefficients are free of constraints; centring touches no others. None: all are.
+    cases : positions of the cases to lay out; None: all. Means and ranges are those of all cases.
     """
     columns = _merged(columns)
     labelled = any(not isinstance(column.coef, (int, np.integer)) for column in columns.columns)
@@ -189,9 +192,23 @@ def build_design(
     width = max(1, CHUNK_VALUES // max(4, len(sorted_columns.generic)))
     chunks = tuple(
         _chunk(columns, sorted_columns, moved, placement, shift_invariant and data.chosen is not None)
-        for placement in placements(data, order, group, labelled, width)
+        for placement in _placed(data, order, group, labelled, width, cases)
     )
     return Design(columns.names, chunks, data.n_cases, moved)
+
+
+def _placed(
+    data: ChoiceData, order: Ints, group: Ints, labelled: bool, width: int, cases: Ints | None
+) -> Iterator[Placement]:
+    """Placements of some cases, in positions and rows of the whole data."""
+    if cases is None:
+        yield from placements(data, order, group, labelled, width)
+        return
+    some = replace(data, row_columns={}, case_columns={}).select(cases)
+    rows = np.arange(some.n_rows, dtype=np.intp)
+    rows += np.repeat(data.offsets[cases] - some.offsets[:-1], np.diff(some.offsets))
+    for place in placements(some, order, group, labelled, width):
+        yield replace(place, cases=cases[place.cases], rows=rows[place.rows])
 
 
 def _merged(columns: UtilityColumns) -> UtilityColumns:

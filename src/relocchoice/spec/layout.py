@@ -33,6 +33,8 @@ class Placement:
     rows : (S, n) row of the data in each slot; where unavailable, some row of the same case.
     available : (S, n), or None when every slot is.
     chosen : (n,) slot of the chosen alternative; 0 for data without choices.
+    picked : (S, n) slots of the alternatives taken where some case took several (then ``chosen`` is one of them), else
+        None.
     """
 
     cases: Ints
@@ -40,6 +42,7 @@ class Placement:
     rows: Ints
     available: NDArray[np.bool_] | None
     chosen: Ints
+    picked: NDArray[np.bool_] | None = None
 
     @property
     def slot_alternative(self) -> Ints:
@@ -54,13 +57,17 @@ class Placement:
         """The cases start:stop of this placement, in the slots that they use."""
         cases, rows, chosen = self.cases[start:stop], self.rows[:, start:stop], self.chosen[start:stop]
         alternative = self.alternative if self.alternative.ndim == 1 else self.alternative[:, start:stop]
+        picked = None if self.picked is None else self.picked[:, start:stop]
+        if picked is not None and not (picked.sum(axis=0) > 1).any():
+            picked = None
         if self.available is None:
-            return Placement(cases, alternative, rows, None, chosen)
+            return Placement(cases, alternative, rows, None, chosen, picked)
         available = self.available[:, start:stop]
         used = available.any(axis=1)
         left = available[used]
         slot = np.cumsum(used) - 1
-        return Placement(cases, alternative[used], rows[used], None if left.all() else left, slot[chosen])
+        taken = None if picked is None else picked[used]
+        return Placement(cases, alternative[used], rows[used], None if left.all() else left, slot[chosen], taken)
 
 
 SMALLEST_GROUP = 64
@@ -126,7 +133,14 @@ def _rectangle(data: ChoiceData, cases: Ints, size: int, order: Ints) -> Placeme
     chosen = (
         np.zeros(len(cases), dtype=np.intp) if data.chosen is None else _slot_of(alternative, order)[data.chosen[cases]]
     )
-    return Placement(cases, alternative, rows, None, chosen)
+    return Placement(cases, alternative, rows, None, chosen, _picked(data, rows, None))
+
+
+def _picked(data: ChoiceData, rows: Ints, available: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """(S, n) slots of the alternatives taken; None for data whose cases take one."""
+    if data.picked is None:
+        return None
+    return data.picked[rows] if available is None else data.picked[rows] & available
 
 
 def _masked(data: ChoiceData, cases: Ints, order: Ints) -> Placement:
@@ -138,7 +152,8 @@ def _masked(data: ChoiceData, cases: Ints, order: Ints) -> Placement:
     available = rows >= 0
     chosen = available.argmax(axis=0) if data.chosen is None else slot[data.chosen[cases]]
     filler = data.offsets[cases] if data.chosen is None else rows[chosen, np.arange(len(cases))]
-    return Placement(cases, alternative, np.where(available, rows, filler), available, chosen)
+    rows = np.where(available, rows, filler)
+    return Placement(cases, alternative, rows, available, chosen, _picked(data, rows, available))
 
 
 def _by_size(data: ChoiceData, sizes: Ints, order: Ints, group: Ints, width: int) -> Iterator[Placement]:
@@ -176,7 +191,8 @@ def _pooled(data: ChoiceData, cases: Ints, order: Ints, group: Ints) -> Placemen
         chosen[local[is_chosen]] = slot[is_chosen]
         filler = rows[chosen, np.arange(len(cases))]
     rows = np.where(available, rows, filler)
-    return Placement(cases, data.row_alternative[rows], rows, None if available.all() else available, chosen)
+    picked = _picked(data, rows, available)
+    return Placement(cases, data.row_alternative[rows], rows, None if available.all() else available, chosen, picked)
 
 
 def _rows_of(data: ChoiceData, cases: Ints) -> tuple[Ints, Ints]:

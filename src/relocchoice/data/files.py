@@ -1,0 +1,56 @@
+"""Tables from files: text is parsed, nothing in a file is ever evaluated or unpickled."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+import pandas as pd
+
+from relocchoice.errors import DataError
+
+SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+PARQUET = (".parquet", ".pq")
+
+
+def read_table(path: str | PathLike[str], separator: str | None = None) -> pd.DataFrame:
+    """The table in a file: CSV or TSV (also compressed, ``.csv.gz``), or Parquet.
+
+    Parameters
+    ----------
+    path : the file.
+    separator : between the fields of a text file; None: by the file's ending.
+
+    Raises
+    ------
+    DataError
+        When the file does not exist, has another ending, cannot be parsed, or holds no rows.
+    """
+    place = Path(path)
+    if not place.is_file():
+        raise DataError(f"{place} is not a file")
+    endings = [ending.lower() for ending in place.suffixes]
+    if endings and endings[-1] in (".gz", ".bz2", ".xz", ".zip"):
+        endings = endings[:-1]
+    ending = endings[-1] if endings else ""
+    if ending not in (*SEPARATORS, *PARQUET) and separator is None:
+        known = ", ".join((*SEPARATORS, *PARQUET))
+        raise DataError(f"{place} ends in {ending or 'nothing'}; known endings: {known} (or name the separator)")
+    try:
+        table = (
+            pd.read_parquet(place)
+            if ending in PARQUET
+            else pd.read_csv(place, sep=separator or SEPARATORS[ending], skipinitialspace=True)
+        )
+    except ImportError:
+        raise DataError(f"{place}: reading Parquet needs pyarrow; install it, or save the table as CSV") from None
+    except (
+        ValueError,
+        UnicodeError,
+        EOFError,
+        OSError,
+    ) as error:  # parser errors are ValueErrors
+        raise DataError(f"{place} cannot be read as a table: {str(error).strip()}") from None
+    if table.empty:
+        raise DataError(f"{place} holds no rows")
+    return table

@@ -1,0 +1,137 @@
+"""The search that fits what the data can say: plain, penalised, or at the limit where choices are separated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relocchoice.engine.bind import Bound
+from relocchoice.engine.limit import Held, pushed
+from relocchoice.engine.penalty import FirthPenalty, Penalty
+from relocchoice.engine.search import Found, SearchOptions, reference_information, search
+from relocchoice.errors import OptionError, SeparationError
+from relocchoice.inference.separation import Certificate, dropped, limit_problem, separation_findings
+from relocchoice.inference.verdict import certificate_holds
+from relocchoice.optimize.newton import Step
+from relocchoice.spec.model import ModelSpec
+
+Floats = NDArray[np.float64]
+Separation = Literal["warn", "error", "drop", "firth"]
+OnStep = Callable[[Step], None] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searched:
+    """Where the search ended, and for which problem.
+
+    Attributes
+    ----------
+    bound : the data and the problem that the results hold.
+    found : the end of the search, for that problem.
+    theta : (p,) user's parameters that predictions take, where they are not those of the search.
+    dropped : parameters that are not reported.
+    penalty : what was added to the log-likelihood, or None.
+    notes : what was done about separation, in sentences.
+    """
+
+    bound: Bound
+    found: Found
+    theta: Floats | None = None
+    dropped: tuple[str, ...] = ()
+    penalty: Penalty | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+def check_separation(separation: str) -> None:
+    """Refuse a mode that is none."""
+    if separation not in get_args(Separation):
+        raise OptionError.of("separation", separation, ", ".join(get_args(Separation)))
+
+
+def searched(
+    spec: ModelSpec,
+    bound: Bound,
+    certificate: Certificate,
+    reference: Floats,
+    separation: Separation,
+    penalty: Penalty | None,
+    first: Floats | None,
+    options: SearchOptions,
+    on_step: OnStep,
+) -> Searched:
+    """Search for the maximum, as ``separation`` says where the certificate found some.
+
+    Parameters
+    ----------
+    reference : (q, q) information at zero coefficients; first : (p,) the user's starting values, or None.
+
+    Raises
+    ------
+    SeparationError : with ``separation="error"`` and separated choices.
+    """
+    if certificate.separated and penalty is None:
+        if separation == "error":
+            raise SeparationError(separation_findings(certificate))
+        if separation == "drop":
+            return _without_separated(bound, certificate, first, options, on_step)
+        if separation == "warn":
+            limit = _limit(bound, certificate, reference, options, on_step)
+            if limit is not None and certificate_holds(spec, bound, certificate, bound.problem.user(limit.maximum.x)):
+                return Searched(bound, limit)
+        if separation == "firth":
+            penalty = FirthPenalty()
+    found = search(bound.problem, reference, first, options, on_step, penalty)
+    return Searched(bound, found, penalty=penalty, notes=_penalised_notes(certificate, penalty))
+
+
+def _penalised_notes(certificate: Certificate, penalty: Penalty | None) -> tuple[str, ...]:
+    if penalty is None or not certificate.separated:
+        return ()
+    return (f"Without the penalty there is no finite maximum: {certificate.verdict}.", *certificate.cells)
+
+
+def _limit(
+    bound: Bound, certificate: Certificate, reference: Floats, options: SearchOptions, on_step: OnStep
+) -> Found | None:
+    """The finite part estimated at the limit; the rest moved so far that the full problem is there too.
+
+    None where that has no maximum, or bounds on separated parameters would decide other estimates; then a search of the
+    full problem climbs as far as it can.
+    """
+    try:
+        held = limit_problem(certificate, bound)
+    except OptionError:
+        return None
+    found = search(held.problem, reference_information(held.problem), None, options, on_step)
+    if found.maximum.status != "maximum":
+        return None
+    full = _far(bound, certificate, held, found)
+    active = np.zeros(len(held.kept), dtype=bool)
+    active[held.kept] = found.maximum.active
+    there = replace(found.maximum, x=full, evaluation=bound.problem.evaluate(full), status="flat", active=active)
+    return replace(found, maximum=there, reference=reference)
+
+
+def _without_separated(
+    bound: Bound, certificate: Certificate, first: Floats | None, options: SearchOptions, on_step: OnStep
+) -> Searched:
+    left = dropped(certificate, bound)
+    problem = left.held.problem
+    found = search(problem, reference_information(problem), first, options, on_step)
+    theta = bound.problem.user(_far(bound, certificate, left.held, found))
+    return Searched(replace(bound, problem=problem), found, theta, left.names, notes=(left.note, *certificate.cells))
+
+
+def _far(bound: Bound, certificate: Certificate, held: Held, found: Found) -> Floats:
+    """(q,) free parameters of the full problem at which the separated alternatives are out of reach."""
+    return pushed(
+        bound.problem,
+        held.lift(found.maximum.x),
+        certificate.free_direction,
+        certificate.case,
+        certificate.alternative,
+    )
