@@ -17,6 +17,7 @@ from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_rest
 from relocchoice.inference.tails import chi2_tail, normal_quantile, two_sided
 from relocchoice.results.blocks import CONSTANTS, WITHOUT_ERROR, is_dissimilarity
 from relocchoice.results.frozen import CopiedFrame, sealed
+from relocchoice.results.interop import HOOKS
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary, summary_table
 
@@ -381,6 +382,11 @@ class ChoiceResults:
 # the dataclass made plain slots of these; each is wrapped so that no frame inside is ever handed out
 for _name in ("parameters", "trace", "starts"):
     setattr(ChoiceResults, _name, CopiedFrame(vars(ChoiceResults)[_name]))
+
+
+# what statsmodels' and maketables' tables look for
+for _name, _hook in HOOKS.items():
+    setattr(ChoiceResults, _name, _hook)
 
 
 def _one_minus_ratio(llf: float, reference: float) -> float:

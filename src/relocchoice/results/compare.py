@@ -1,31 +1,36 @@
-"""Several fits side by side: one column a model, standard errors beneath the estimates."""
+"""Several fits side by side: one column a model or an equation, standard errors beneath the estimates."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pandas as pd
 
 from relocchoice.errors import OptionError
-from relocchoice.results import numbers, words
-from relocchoice.results.blocks import is_dissimilarity, tied_to
 from relocchoice.results.choice_results import ChoiceResults
+from relocchoice.results.compare_cells import Shown, Style, estimate_rows
+from relocchoice.results.compare_columns import (
+    Key,
+    Model,
+    beside,
+    chosen_parameters,
+    figures,
+    keys,
+    printed_name,
+    stacked,
+    union,
+)
+from relocchoice.results.compare_foot import STATISTICS, notes, statistic_rows, statistics_frame
+from relocchoice.results.export import save_table
 from relocchoice.results.render import render
 from relocchoice.results.table import Table
 
-Shown = Literal["bse", "tvalues", "pvalues", "conf_int"]
-Key = tuple[str, str]
-
-_STARS = ((0.01, "***"), (0.05, "**"), (0.1, "*"))
-_EXPLAINED: Mapping[str, str] = {
-    "bse": "standard errors in ( )",
-    "tvalues": "z in [ ]",
-    "pvalues": "p-values in { }",
-    "conf_int": "95% intervals as [lower, upper]",
-}
+Layout = Literal["stacked", "beside"]
+Compared = ChoiceResults | tuple[ChoiceResults, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -36,7 +41,8 @@ class Comparison:
     ----------
     table : what is printed.
     estimates : index (block, parameter), columns (model, quantity) with the quantities ``estimate``, ``bse``,
-        ``tvalues``, ``pvalues``, ``status``; NaN where a model has no such parameter; in full precision.
+        ``tvalues``, ``pvalues``, ``status``, and ``bse (kind)`` of every further covariance; NaN where a model has no
+        such parameter; in full precision.
     statistics : index the names of the statistics at the foot of the table, one column a model; in full precision.
     """
 
@@ -64,6 +70,27 @@ class Comparison:
         """HTML."""
         return render(self.table, "html")
 
+    def as_typst(self) -> str:
+        """A Typst ``figure`` around a ``table``."""
+        return render(self.table, "typst")
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the table into one file, whole or not at all, in the format that the ending names.
+
+        Parameters
+        ----------
+        path : ends in ``.txt``, ``.md``, ``.tex``, ``.html``, ``.typ``, ``.docx`` or ``.xlsx``; a workbook also holds
+            the estimates and statistics in full precision.
+
+        Raises
+        ------
+        OptionError
+            For another ending, or where python-docx or openpyxl is not installed.
+        StoreError
+            Where the file cannot be written.
+        """
+        return save_table(self.table, path, {"estimates": self.estimates, "statistics": self.statistics})
+
     def _repr_html_(self) -> str:
         return self.as_html()
 
@@ -75,10 +102,17 @@ class Comparison:
 
 
 def compare(
-    *fits: ChoiceResults,
+    *fits: Compared,
     names: Sequence[str] | None = None,
+    layout: Layout = "stacked",
     stars: bool = False,
     show: Sequence[Shown] = ("bse",),
+    show_cov: Sequence[str] | None = None,
+    groups: Any = None,
+    keep: Sequence[str] | None = None,
+    drop: Sequence[str] | None = None,
+    statistics: Sequence[str] | None = None,
+    labels: Mapping[str, str] | None = None,
     digits: int = 4,
     title: str = "",
 ) -> Comparison:
@@ -86,10 +120,20 @@ def compare(
 
     Parameters
     ----------
-    *fits : one or more results; their parameters are matched by section and name.
-    names : one head a column; ``(1)``, ``(2)``, ... if None.
-    stars : whether to mark p-values under 0.1, 0.05 and 0.01.
+    *fits : one or more results; their parameters are matched by section and name. A tuple of the same fit with several
+        covariances (:meth:`ChoiceResults.with_cov`) is one model with their standard errors under each other.
+    names : one head a model; ``(1)``, ``(2)``, ... if None.
+    layout : ``"stacked"``, one column a model; ``"beside"``, one column an alternative's equation, parameters that the
+        alternatives share in a column ``common`` before them.
+    stars : whether to mark p-values under 0.1, 0.05 and 0.01; they are those of the first covariance.
     show : what stands beneath the estimates: ``"bse"``, ``"tvalues"``, ``"pvalues"``, ``"conf_int"``.
+    show_cov : covariances whose errors stand under each other, e.g. ``["hessian", "robust", "cluster"]``.
+    groups : of the ``"cluster"`` of ``show_cov``; see :meth:`ChoiceResults.with_cov`.
+    keep, drop : parameters to show and to leave out; ``*`` stands for any text, as in ``"Intercept:*"``. A note names
+        what is left out.
+    statistics : rows at the foot, e.g. ``["Cases", "Log-likelihood"]``; all if None.
+    labels : what to print for a parameter, variable, alternative, nest, section, model or statistic; a name that is not
+        in it stays as it is, so that one mapping serves all tables of a paper.
     digits : significant digits of estimates and of what stands beneath them.
     title : line above the table.
 
@@ -101,63 +145,49 @@ def compare(
     Raises
     ------
     OptionError
-        Without fits, for something that is not a fit, names that do not match the fits or repeat, an unknown quantity
-        in ``show``, or fewer than one digit.
+        Without fits, for something that is not a fit, a tuple of different fits, names that do not match the fits or
+        repeat, an unknown layout, quantity, covariance or statistic, a pattern that fits no parameter, labels that are
+        no mapping of texts, or fewer than one digit.
     """
-    heads = _checked_heads(fits, names)
-    show = _checked_show(show)
     if digits < 1:
         raise OptionError.of("digits", digits, "a whole number of at least 1")
-    keys = _union([_keys(fit) for fit in fits])
-    columns = [_FitColumn.of(fit) for fit in fits]
+    if layout not in get_args(Layout):
+        raise OptionError.of("layout", layout, list(get_args(Layout)))
+    heads = _checked_heads(fits, names)
+    quantities = _checked_show(show)
+    foot = _checked_statistics(statistics)
+    labels = _checked_labels(labels)
+    models = _models(_with_covariances(fits, show_cov, groups), heads, keep, drop)
+    covariances = _covariance_names(models)
+    style = Style(quantities, covariances, stars, digits)
+    columns = stacked(models, labels) if layout == "stacked" else beside(models, labels)
+    rows = union([list(column.lookup) for column in columns])
     table = Table(
         title=title,
-        columns=("", *heads),
-        rows=(*_estimate_rows(keys, columns, show, stars, digits), *_statistic_rows(fits)),
-        notes=(*_reading_notes(fits, show, stars), *_warnings(fits), *_fit_notes(fits, heads)),
+        columns=("", *(column.head for column in columns)),
+        rows=(
+            *estimate_rows(rows, _printed(rows, models, labels), labels, columns, style),
+            *statistic_rows(models, columns, foot, labels),
+        ),
+        notes=notes(models, style, labels),
     )
-    return Comparison(table, _estimates(keys, columns, heads), _statistics(fits, heads))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _FitColumn:
-    """One model's figures; index of each the parameter names.
-
-    Attributes
-    ----------
-    figures : columns ``estimate``, ``bse``, ``tvalues``, ``pvalues``, ``lower``, ``upper``, ``status``.
-    parameters : the fit's parameter frame.
-    keys : (block, name) of every parameter.
-    """
-
-    figures: pd.DataFrame
-    parameters: pd.DataFrame
-    keys: frozenset[Key]
-
-    @classmethod
-    def of(cls, fit: ChoiceResults) -> _FitColumn:
-        intervals = fit.conf_int()
-        figures = pd.DataFrame(
-            {
-                "estimate": fit.params,
-                "bse": fit.bse,
-                "tvalues": fit.tvalues,
-                "pvalues": fit.pvalues,
-                "lower": intervals[0],
-                "upper": intervals[1],
-                "status": fit.parameters["status"],
-            }
-        )
-        return cls(figures, fit.parameters, frozenset(_keys(fit)))
+    return Comparison(table, _estimates(models), statistics_frame(models))
 
 
 def _checked_heads(fits: Sequence[Any], names: Sequence[str] | None) -> list[str]:
     if not fits:
         raise OptionError("compare() needs at least one fit")
-    for position, fit in enumerate(fits):
-        if not isinstance(fit, ChoiceResults):
+    for position, given in enumerate(fits):
+        members = given if isinstance(given, tuple) and given else (given,)
+        for fit in members:
+            if not isinstance(fit, ChoiceResults):
+                raise OptionError(
+                    f"argument {position + 1} of compare() is a {type(fit).__name__}, not the results of a fit"
+                )
+        if any(fit.llf != members[0].llf or not fit.params.equals(members[0].params) for fit in members):
             raise OptionError(
-                f"argument {position + 1} of compare() is a {type(fit).__name__}, not the results of a fit"
+                f"argument {position + 1} of compare() is a tuple of different fits; a tuple holds the same fit with "
+                "several covariances, models are given one by one"
             )
     if names is None:
         return [f"({position + 1})" for position in range(len(fits))]
@@ -175,207 +205,88 @@ def _checked_show(show: Sequence[Shown]) -> tuple[Shown, ...]:
     return chosen
 
 
-def _keys(fit: ChoiceResults) -> list[Key]:
-    return [(str(block), str(name)) for name, block in fit.parameters["block"].items()]
+def _checked_statistics(statistics: Sequence[str] | None) -> tuple[str, ...]:
+    if statistics is None:
+        return tuple(STATISTICS)
+    chosen = (statistics,) if isinstance(statistics, str) else tuple(statistics)
+    for name in chosen:
+        if name not in STATISTICS:
+            raise OptionError.of("statistics", name, list(STATISTICS))
+    return chosen
 
 
-def _union(lists: Sequence[Sequence[Key]]) -> list[Key]:
-    """All keys by section; the sections with dissimilarity parameters close the table whatever the first model was."""
-    blocks: list[str] = []
-    for keys in lists:
-        _merge(blocks, list(dict.fromkeys(block for block, _ in keys)))
-    blocks.sort(key=is_dissimilarity)
-    union: list[Key] = []
-    for block in blocks:
-        members: list[Key] = []
-        for keys in lists:
-            _merge(members, [key for key in keys if key[0] == block])
-        union += members
-    return union
+def _checked_labels(labels: Mapping[str, str] | None) -> Mapping[str, str]:
+    if labels is None:
+        return {}
+    if not isinstance(labels, Mapping) or not all(isinstance(text, str) for pair in labels.items() for text in pair):
+        raise OptionError.of("labels", labels, "a mapping of names to the texts printed for them")
+    return labels
 
 
-def _merge(known: list[Any], new: Sequence[Any]) -> None:
-    """Insert what is new behind the item it follows, before the first common item, or at the end if none is common."""
-    place = next((known.index(item) for item in new if item in known), len(known))
-    for item in new:
-        if item in known:
-            place = known.index(item)
-        else:
-            known.insert(place, item)
-        place += 1
+def _with_covariances(
+    fits: Sequence[Compared], kinds: Sequence[str] | None, groups: Any
+) -> list[tuple[ChoiceResults, ...]]:
+    if kinds is None:
+        return [given if isinstance(given, tuple) else (given,) for given in fits]
+    wanted = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+    if not wanted or len(set(wanted)) != len(wanted):
+        raise OptionError.of("show_cov", kinds, "one or more different covariances, e.g. ['hessian', 'robust']")
+    if any(isinstance(given, tuple) for given in fits):
+        raise OptionError("show_cov= computes the covariances itself: give single fits, not tuples")
+    if groups is not None and "cluster" not in wanted:
+        raise OptionError("groups= belongs to the covariance 'cluster', which show_cov= does not name")
+    return [tuple(_under(fit, kind, groups) for kind in wanted) for fit in fits if isinstance(fit, ChoiceResults)]
 
 
-def _estimate_rows(
-    keys: Sequence[Key], columns: Sequence[_FitColumn], show: Sequence[Shown], stars: bool, digits: int
-) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    section = None
-    for key in keys:
-        if key[0] != section:
-            section = key[0]
-            rows.append((section,))
-        rows.append((key[1], *(_estimate_cell(key, column, stars, digits) for column in columns)))
-        beneath = [("", *(_beneath(key, column, quantity, digits) for column in columns)) for quantity in show]
-        rows += [row for row in beneath if any(row)]
-    return rows
+def _under(fit: ChoiceResults, kind: str, groups: Any) -> ChoiceResults:
+    if fit.covariance.kind == kind and (groups is None or kind != "cluster"):
+        return fit
+    return fit.with_cov(kind, groups=groups if kind == "cluster" else None)
 
 
-def _estimate_cell(key: Key, column: _FitColumn, stars: bool, digits: int) -> str:
-    if key not in column.keys:
-        return ""
-    figures: Any = column.figures.loc[key[1]]
-    if figures["status"] == "flat":
-        return "not identified"
-    mark = _mark(figures["pvalues"]) if stars else ""
-    return numbers.significant(figures["estimate"], digits, figures["bse"]) + mark
-
-
-def _mark(probability: float) -> str:
-    return next((mark for level, mark in _STARS if probability < level), "")
-
-
-def _beneath(key: Key, column: _FitColumn, quantity: Shown, digits: int) -> str:
-    if key not in column.keys:
-        return ""
-    figures: Any = column.figures.loc[key[1]]
-    first = tied_to(column.parameters, key[1])
-    if first:
-        return f"(= {first})"
-    if math.isnan(figures["bse"]):
-        return f"({figures['status']})" if figures["status"] in ("fixed", "at bound") else ""
-    return _FORMATS[quantity](figures, digits)
-
-
-def _standard_error(figures: pd.Series, digits: int) -> str:
-    return f"({numbers.significant(figures['bse'], digits)})"
-
-
-def _z(figures: pd.Series, digits: int) -> str:
-    return "" if math.isnan(figures["tvalues"]) else f"[{numbers.decimals(figures['tvalues'], 3)}]"
-
-
-def _probability(figures: pd.Series, digits: int) -> str:
-    return "" if math.isnan(figures["pvalues"]) else f"{{{numbers.pvalue(figures['pvalues'])}}}"
-
-
-def _interval(figures: pd.Series, digits: int) -> str:
-    ends = (numbers.significant(figures[end], digits, figures["bse"]) for end in ("lower", "upper"))
-    return f"[{', '.join(ends)}]"
-
-
-_FORMATS: Mapping[Shown, Callable[[pd.Series, int], str]] = {
-    "bse": _standard_error,
-    "tvalues": _z,
-    "pvalues": _probability,
-    "conf_int": _interval,
-}
-
-
-def _statistic_rows(fits: Sequence[ChoiceResults]) -> list[tuple[str, ...]]:
-    """The rows at the foot; one that says nothing about any model (normalisation of multinomial logits) is left out."""
-    rows = [(name, *(shown(fit) for fit in fits)) for name, shown in _STATISTICS.items()]
-    return [("Fit",), *(row for row in rows if any(row[1:]))]
-
-
-def _ratio(value: float) -> str:
-    return numbers.MISSING if math.isnan(value) else numbers.decimals(value, 4)
-
-
-_STATISTICS: Mapping[str, Callable[[ChoiceResults], str]] = {
-    "Model": words.family,
-    "Cases": lambda fit: numbers.count(fit.n_cases),
-    "Weights": lambda fit: "" if fit.weight_kind is None else words.weights(fit),
-    "Estimated parameters": lambda fit: numbers.count(fit.df_model),
-    "Log-likelihood": lambda fit: numbers.likelihood(fit.llf),
-    "Rho-squared": lambda fit: _ratio(fit.prsquared),
-    "Rho-squared, adjusted": lambda fit: _ratio(fit.prsquared_adjusted),
-    "AIC": lambda fit: numbers.likelihood(fit.aic),
-    "BIC": lambda fit: numbers.likelihood(fit.bic),
-    "Covariance": lambda fit: fit.covariance.kind,
-    "Base alternative": words.base_label,
-    "Normalisation": lambda fit: "" if fit.spec.nests is None else str(fit.spec.normalisation),
-    "Converged": lambda fit: "yes" if fit.converged else "NO",
-}
-
-
-def _reading_notes(fits: Sequence[ChoiceResults], show: Sequence[Shown], stars: bool) -> list[str]:
-    notes = [f"Beneath the estimates: {', '.join(_EXPLAINED[quantity] for quantity in show)}."] if show else []
-    if any(is_dissimilarity(block) for fit in fits for block in fit.parameters["block"]):
-        notes.append("Dissimilarity parameters are tested against 1, all others against 0.")
-    if stars:
-        notes.append("* p < 0.1, ** p < 0.05, *** p < 0.01.")
-    return notes
-
-
-def _warnings(fits: Sequence[ChoiceResults]) -> list[str]:
-    checks = (
-        (
-            {(fit.n_cases, fit.nobs, fit.n_alternatives) for fit in fits},
-            "the columns rest on different data (cases, sums of weights or alternatives differ): "
-            "log-likelihoods, AIC and BIC do not compare",
-        ),
-        ({fit.weight_kind for fit in fits}, "the columns are weighted differently"),
-        (
-            {fit.covariance.kind for fit in fits},
-            "the columns show different covariances: standard errors do not compare",
-        ),
-        (
-            {words.base_label(fit) for fit in fits},
-            "the base alternatives differ: constants and case-specific coefficients do not compare",
-        ),
-        (
-            {fit.spec.normalisation for fit in fits if fit.spec.nests is not None},
-            "the nested logits are normalised differently: coefficients do not compare",
-        ),
-        ({True, *(fit.converged for fit in fits)}, "a column has not converged: it should not be used"),
-    )
-    return [f"Warning: {sentence}." for values, sentence in checks if len(values) > 1]
-
-
-def _fit_notes(fits: Sequence[ChoiceResults], heads: Sequence[str]) -> list[str]:
-    """Covariance and normalisation in words, said once where they are shared."""
-    said: dict[str, list[str]] = {}
-    for fit, head in zip(fits, heads, strict=True):
-        few = words.few_clusters(fit.covariance, fit.df_model)
-        for sentence in (words.covariance(fit.covariance), few, words.normalisation(fit), *fit.notes):
-            if sentence:
-                said.setdefault(sentence, []).append(head)
+def _models(
+    fits: Sequence[tuple[ChoiceResults, ...]],
+    heads: Sequence[str],
+    keep: Sequence[str] | None,
+    drop: Sequence[str] | None,
+) -> list[Model]:
+    names = [[str(name) for name in members[0].parameters.index] for members in fits]
+    shown = chosen_parameters(names, keep, drop)
     return [
-        sentence if len(where) == len(heads) else f"{', '.join(where)}: {sentence}" for sentence, where in said.items()
+        Model(members, head, some, tuple(name for name in every if name not in some))
+        for members, head, some, every in zip(fits, heads, shown, names, strict=True)
     ]
 
 
-def _estimates(keys: Sequence[Key], columns: Sequence[_FitColumn], heads: Sequence[str]) -> pd.DataFrame:
-    index = pd.MultiIndex.from_tuples(keys, names=["block", "parameter"])
-    quantities = ("estimate", "bse", "tvalues", "pvalues", "status")
-    values = {
-        (head, quantity): pd.Series(
-            [column.figures.loc[key[1], quantity] if key in column.keys else None for key in keys],
-            index=index,
-            dtype=object if quantity == "status" else float,
-        )
-        for head, column in zip(heads, columns, strict=True)
-        for quantity in quantities
-    }
+def _covariance_names(models: Sequence[Model]) -> tuple[str, ...]:
+    """One name a line beneath the estimates; the kinds of all models where these differ."""
+    lines = max(len(model.fits) for model in models)
+    names = []
+    for line in range(lines):
+        kinds = [model.fits[line].covariance.kind for model in models if line < len(model.fits)]
+        names.append("/".join(dict.fromkeys(kinds)))
+    return tuple(names)
+
+
+def _printed(rows: Sequence[Key], models: Sequence[Model], labels: Mapping[str, str]) -> dict[Key, str]:
+    owners = {key: model.fit for model in reversed(models) for key in keys(model)}
+    # a row of equations is named after its variable alone, which the labels of any model serve
+    return {key: printed_name(owners.get(key, models[0].fit), *key, labels) for key in rows}
+
+
+def _estimates(models: Sequence[Model]) -> pd.DataFrame:
+    rows = union([keys(model) for model in models])
+    index = pd.MultiIndex.from_tuples(rows, names=["block", "parameter"])
+    values: dict[tuple[str, str], pd.Series] = {}
+    for model in models:
+        own, leading = set(keys(model)), figures(model.fit)
+        for quantity in ("estimate", "bse", "tvalues", "pvalues", "status"):
+            cells = [leading.loc[key[1], quantity] if key in own else None for key in rows]
+            dtype: Any = object if quantity == "status" else float
+            values[model.head, quantity] = pd.Series(cells, index=index, dtype=dtype)
+        for fit in model.fits[1:]:
+            cells = [fit.bse[key[1]] if key in own else None for key in rows]
+            values[model.head, f"bse ({fit.covariance.kind})"] = pd.Series(cells, index=index, dtype=float)
     frame = pd.DataFrame(values, index=index)
     frame.columns = pd.MultiIndex.from_tuples(values, names=["model", "quantity"])
     return frame
-
-
-def _statistics(fits: Sequence[ChoiceResults], heads: Sequence[str]) -> pd.DataFrame:
-    quantities = (
-        "n_cases",
-        "nobs",
-        "df_model",
-        "llf",
-        "llnull",
-        "llconstants",
-        "prsquared",
-        "prsquared_adjusted",
-        "aic",
-        "bic",
-    )
-    values = {
-        head: [float(getattr(fit, quantity)) for quantity in quantities] for fit, head in zip(fits, heads, strict=True)
-    }
-    return pd.DataFrame(values, index=list(quantities))

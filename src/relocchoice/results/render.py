@@ -10,11 +10,18 @@ from relocchoice.results.render_html import html
 from relocchoice.results.render_latex import latex
 from relocchoice.results.render_markdown import markdown
 from relocchoice.results.render_text import text
+from relocchoice.results.render_typst import typst
 from relocchoice.results.table import Table
 
-Format = Literal["text", "markdown", "latex", "html"]
+Format = Literal["text", "markdown", "latex", "html", "typst"]
 
-FORMATS: Mapping[str, Callable[[Table], str]] = {"text": text, "markdown": markdown, "latex": latex, "html": html}
+FORMATS: Mapping[str, Callable[[Table], str]] = {
+    "text": text,
+    "markdown": markdown,
+    "latex": latex,
+    "html": html,
+    "typst": typst,
+}
 
 
 def check_format(format: str) -> None:
@@ -30,7 +37,8 @@ def render(table: Table, format: Format = "text") -> str:
     ----------
     table : what to show.
     format : ``"text"`` (fixed width, at most 100 columns where the numbers allow it), ``"markdown"`` (pipe tables),
-        ``"latex"`` (needs the package booktabs) or ``"html"`` (a ``<div>`` without scripts or external styles).
+        ``"latex"`` (needs the package booktabs), ``"html"`` (a ``<div>`` without scripts or external styles) or
+        ``"typst"`` (a figure without imports).
 
     Raises
     ------

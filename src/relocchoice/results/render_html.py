@@ -40,7 +40,7 @@ def _header(table: Table) -> list[str]:
 
 
 def _body(table: Table) -> list[str]:
-    fractions = [alignment.fraction for alignment in alignments(table)]
+    tails = _tails(table)
     first, *others = table.columns
     heads = [f'<th scope="col"{_LEFT}>{escaped(first)}</th>']
     heads += [f'<th scope="col"{_RIGHT}>{escaped(head)}</th>' for head in others]
@@ -50,12 +50,30 @@ def _body(table: Table) -> list[str]:
             span = f'colspan="{len(table.columns)}"'
             lines.append(f'<tr><th {span} scope="rowgroup"{_LEFT}><em>{escaped(row[0])}</em></th></tr>')
         else:
-            lines.append(f"<tr>{_row(row, fractions)}</tr>")
+            lines.append(f"<tr>{_row(row, tails)}</tr>")
     return [*lines, "</tbody>", "</table>"]
 
 
-def _row(row: Sequence[str], fractions: Sequence[int]) -> str:
-    cells = [_number(cell, width) for cell, width in zip(row[1:], fractions[1:], strict=True)]
+def _tails(table: Table) -> list[tuple[int, int]]:
+    """(C,) digits and point, then brackets and stars, that the longest ends in a column have; zeros if not aligned."""
+    rows = [row for row in table.rows if not is_section(row, table)]
+    tails = []
+    for place, alignment in enumerate(alignments(table)):
+        cut = [_cut(number.fraction) for row in rows if (number := number_cell(row[place])) is not None]
+        aligned = alignment.fraction and place
+        tails.append(
+            (max(len(digits) for digits, _ in cut), max(len(marks) for _, marks in cut)) if aligned else (0, 0)
+        )
+    return tails
+
+
+def _cut(fraction: str) -> tuple[str, str]:
+    digits = fraction.rstrip(")]}*")
+    return digits, fraction[len(digits) :]
+
+
+def _row(row: Sequence[str], tails: Sequence[tuple[int, int]]) -> str:
+    cells = [_number(cell, tail) for cell, tail in zip(row[1:], tails[1:], strict=True)]
     return _label(row[0]) + "".join(map(_td, cells))
 
 
@@ -67,14 +85,20 @@ def _td(content: str) -> str:
     return f"<td{_RIGHT}>{content}</td>"
 
 
-def _number(cell: str, fraction_width: int) -> str:
-    """The cell filled up with blanks as wide as digits, so that the column lines up at the decimal point."""
+def _number(cell: str, tail: tuple[int, int]) -> str:
+    """The cell filled up with blanks as wide as digits, so that the column lines up at the decimal point.
+
+    A bracket or a star is no digit's width, so that they stand in a box as wide as the longest row of them.
+    """
     number = number_cell(cell)
-    if number is None or len(number.fraction) >= fraction_width:
+    if number is None or tail == (0, 0):
         return escaped(cell)
-    missing = fraction_width - len(number.fraction)
-    point = _POINT_SPACE if not number.fraction else ""
-    return escaped(cell) + point + _FIGURE_SPACE * (missing - bool(point))
+    digits, marks = _cut(number.fraction)
+    missing = tail[0] - len(digits)
+    point = _POINT_SPACE if missing > 0 and not digits else ""
+    filling = point + _FIGURE_SPACE * (missing - bool(point))
+    box = f'<span style="display: inline-block; width: {tail[1]}ch; text-align: left">{escaped(marks)}</span>'
+    return escaped(number.whole + digits) + (box if tail[1] else "") + filling
 
 
 def _note(note: str) -> str:

@@ -33,6 +33,7 @@ _SPECIALS = {
 }
 
 
+_WIDE = 7
 _INFINITIES = {"-inf": r"$-\infty$", "+inf": r"$+\infty$"}
 # a minus stands before a number or between blanks; any other stroke is a hyphen or part of a name
 _MINUS = re.compile(r"(?<![\w\-)])-(?=\.?\d|inf\b)|(?<=\d[eE])-(?=\d)|(?<=\s)-(?=\s)")
@@ -69,7 +70,14 @@ def _body(table: Table) -> list[str]:
     fractions = [alignment.fraction for alignment in alignments(table)]
     indent = r"\quad " if has_sections(table) else ""
     heads = [_row_start(table.columns[0]), *map(escaped, table.columns[1:])]
-    lines = [rf"\begin{{tabular}}{{l{'r' * (count - 1)}}}", r"\toprule", " & ".join(heads) + r" \\", r"\midrule"]
+    narrow = [r"\scriptsize", r"\setlength{\tabcolsep}{3pt}"] if count > _WIDE else []
+    lines = [
+        *narrow,
+        rf"\begin{{tabular}}{{l{'r' * (count - 1)}}}",
+        r"\toprule",
+        " & ".join(heads) + r" \\",
+        r"\midrule",
+    ]
     for position, row in enumerate(table.rows):
         if is_section(row, table):
             lines += [r"\addlinespace"] if position else []

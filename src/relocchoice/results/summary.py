@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from relocchoice.results import numbers, words
 from relocchoice.results.blocks import section_head, tied_to
+from relocchoice.results.export import save_table
 from relocchoice.results.render import Format, check_format, render
 from relocchoice.results.table import Table
 
@@ -24,7 +27,7 @@ class Summary:
     Attributes
     ----------
     table : what is shown.
-    format : the format of ``str()``: ``"text"``, ``"markdown"``, ``"latex"`` or ``"html"``.
+    format : the format of ``str()``: ``"text"``, ``"markdown"``, ``"latex"``, ``"html"`` or ``"typst"``.
     """
 
     table: Table
@@ -48,6 +51,14 @@ class Summary:
     def as_html(self) -> str:
         """HTML."""
         return render(self.table, "html")
+
+    def as_typst(self) -> str:
+        """A Typst ``figure`` around a ``table``."""
+        return render(self.table, "typst")
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the table into one file; see :func:`relocchoice.results.export.save_table`."""
+        return save_table(self.table, path)
 
     def _repr_html_(self) -> str:
         return self.as_html()

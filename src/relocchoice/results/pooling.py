@@ -1,0 +1,82 @@
+"""Tests whether alternatives may be pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
+from relocchoice.errors import OptionError
+from relocchoice.inference.hypotheses import TestResult
+from relocchoice.inference.pooling import equality, holm
+from relocchoice.results.choice_results import ChoiceResults
+from relocchoice.results.rebound import rebound
+
+
+def pooling_test(fit: ChoiceResults, one: Hashable, other: Hashable, *, data: ChoiceData | None = None) -> TestResult:
+    """Cramer & Ridder's test: two alternatives have equal coefficients of all case-specific variables.
+
+    Constants may differ. By the likelihood ratio; with sampling weights by Wald's statistic and the fit's covariance.
+    Variables that differ between alternatives are not part of it.
+
+    Parameters
+    ----------
+    fit : with case-specific variables (part two of the formula).
+    one, other : labels of two alternatives.
+    data : the data of the fit, where it was loaded from a file.
+
+    Raises
+    ------
+    OptionError : a label that is no alternative, or the same twice.
+    """
+    labels = list(fit.encoding.alternatives)
+    for argument, label in (("one", one), ("other", other)):
+        if label not in labels:
+            raise OptionError.of(argument, label, ", ".join(map(str, labels)))
+    if one == other:
+        raise OptionError.of("other", other, "another alternative than one=")
+    null = f"{one} and {other} have the same case-specific coefficients"
+    bound = rebound(fit, data)
+    columns = fit.encoding.columns(bound.data)
+    own = [np.asarray(c.coef) for c in columns.columns if c.level == "case" and np.ndim(c.coef)]
+    position = {label: k for k, label in enumerate(bound.data.alternatives.tolist())}
+    matrix = equality(own, len(fit.params), position[one], position[other])
+    if not len(matrix):
+        return TestResult(np.nan, 0, np.nan, null, "", "does not apply: the model has no case-specific variables")
+    if fit.weight_kind in PROBABILITY_WEIGHTS:
+        result = fit.wald_test(matrix)
+        told = f"Wald, as {fit.weight_kind} weights make a pseudo-likelihood"
+    elif not fit.converged and not fit.identification.infinite:
+        reason = f"does not apply: the fit is no maximum: {fit.status_message}"
+        return TestResult(np.nan, 0, np.nan, null, "", reason)
+    else:
+        result = fit.lr_test(matrix, data=data)
+        told = "likelihood ratio"
+    return replace(result, null=null, message="; ".join(filter(None, (told if result.applies else "", result.message))))
+
+
+def pooling_table(fit: ChoiceResults, *, data: ChoiceData | None = None) -> pd.DataFrame:
+    """:func:`pooling_test` of all pairs of alternatives.
+
+    Returns
+    -------
+    DataFrame with the pairs as index (``one``, ``other``) and ``statistic``, ``df``, ``pvalue``, ``holm`` (p-values
+    that allow for the number of pairs) and ``message``.
+    """
+    pairs = list(combinations(fit.encoding.alternatives, 2))
+    tests = [pooling_test(fit, one, other, data=data) for one, other in pairs]
+    pvalues = np.array([test.pvalue for test in tests])
+    return pd.DataFrame(
+        {
+            "statistic": [test.statistic for test in tests],
+            "df": [test.df for test in tests],
+            "pvalue": pvalues,
+            "holm": holm(pvalues),
+            "message": [test.message for test in tests],
+        },
+        index=pd.MultiIndex.from_tuples(pairs, names=["one", "other"]),
+    )
