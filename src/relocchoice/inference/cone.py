@@ -22,6 +22,7 @@ TIE = 1e-9
 RANK = 1e-9
 FEW_PAIRS = 4000
 MOST_CHUNKS = 8
+MORE = 3
 MOST_ROUNDS = 1000
 
 
@@ -59,9 +60,14 @@ def recession_cone(pairs: Pairs, signs: Signs) -> Cone:
     """
     count, left, separated = _Count(), pairs, False
     rows = _sample(pairs)
+    done = _balanced(rows)
+    if not done and _sampled(pairs):
+        rows = _sample(pairs, MORE)  # much cheaper than a linear programme on rows that do not overlap by chance
+        done = _balanced(rows)
     for _ in range(MOST_ROUNDS):
         count.rows = max(count.rows, len(rows))
-        direction = _direction(rows, signs)
+        direction = None if done or _balanced(rows) else _direction(rows, signs)
+        done = False
         if direction is not None:
             count.passes += 1
             losing, gaining = _along(left, direction)
@@ -87,18 +93,25 @@ def recession_cone(pairs: Pairs, signs: Signs) -> Cone:
 
 def _direction(rows: Floats, signs: Signs) -> Floats | None:
     """A direction of largest entry one along which some of the rows gain and none loses, None when there is none."""
-    if not len(rows) or not rows.shape[1] or balanced(rows / np.abs(rows).max(axis=1, keepdims=True)):
-        return None
     direction, gains = separating_direction(rows, signs)
     return direction / np.abs(direction).max() if gains.any() else None
 
 
-def _sample(pairs: Pairs) -> Floats:
+def _balanced(rows: Floats) -> bool:
+    return not rows.size or balanced(rows / np.abs(rows).max(axis=1, keepdims=True))
+
+
+def _sampled(pairs: Pairs) -> bool:
+    """Whether there are too many pairs to look at all of them at once."""
+    return sum(chunk.placement.rows.size for chunk in pairs.chunks) > FEW_PAIRS
+
+
+def _sample(pairs: Pairs, times: int = 1) -> Floats:
     """(m, q) rows to begin with: all of a small problem, else of cases spread evenly over some of the chunks."""
-    n_pairs = sum(chunk.placement.rows.size for chunk in pairs.chunks)
-    wanted = FEW_PAIRS if n_pairs <= FEW_PAIRS else 100 + 16 * pairs.lift.shape[1]
+    some = _sampled(pairs)
+    wanted = times * (100 + 16 * pairs.lift.shape[1]) if some else FEW_PAIRS
     which = range(len(pairs.chunks))
-    if n_pairs > FEW_PAIRS and len(which) > MOST_CHUNKS:
+    if some and len(which) > MOST_CHUNKS:
         which = range(0, len(which), -(-len(which) // MOST_CHUNKS))
     parts = [np.empty((0, pairs.lift.shape[1]))]
     for position in which:

@@ -78,7 +78,17 @@ def penalty(results: ChoiceResults) -> str:
         return ""
     return (
         f"Estimates maximise {results.penalty.describe()}. Rho-squared, AIC and BIC take the log-likelihood without "
-        "the penalty; intervals and tests by the penalised likelihood: profile_conf_int(), lr_test()."
+        "the penalty; intervals and tests by the penalised likelihood: summary(intervals='profile'), "
+        "profile_conf_int(), lr_test()."
+    )
+
+
+def profiles(results: ChoiceResults) -> str:
+    """What intervals and tests by the profile likelihood are."""
+    likelihood = "likelihood" if results.penalty is None else "penalised likelihood"
+    return (
+        f"Intervals are those of the profile {likelihood}; LR chi2 and P>chi2 test by the {likelihood} ratio, with one "
+        "degree of freedom, that the parameter is zero (a lambda: one)."
     )
 
 
