@@ -264,3 +264,11 @@ def test_bad_intervals():
     weighted = MODEL.fit(data(weights="w", weight_kind="sampling"))
     with pytest.raises(OptionError, match="sampling weights"):
         weighted.summary(intervals="profile")
+
+
+def test_a_sandwich_of_separated_choices_is_warned_of() -> None:
+    table = {"period": ["1980s", "1990s"], "whole": [11, 40], "plant": [0, 26]}
+    data = rc.ChoiceData.from_counts(table, alternatives=["whole", "plant"], cell="period")
+    fit = rc.MultinomialLogit("~ 0 | period", base="whole").fit(data, penalty="firth")
+    assert "can be far too small" in str(fit.with_cov("robust").summary())
+    assert "can be far too small" not in str(fit.summary())

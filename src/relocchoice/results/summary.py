@@ -200,6 +200,7 @@ def _notes(results: ChoiceResults) -> tuple[str, ...]:
         words.penalty(results),
         words.covariance(results.covariance),
         words.few_clusters(results.covariance, results.df_model),
+        words.separated_sandwich(results),
         words.reference_points(results),
         words.likelihood_ratio(results),
         words.normalisation(results),

@@ -99,6 +99,17 @@ def covariance(record: Covariance) -> str:
     return f"Standard errors: {record.description}."
 
 
+def separated_sandwich(results: ChoiceResults) -> str:
+    """A warning where a sandwich rests on choices that say nothing about their own variance."""
+    separated = results.identification.separation in ("quasi-complete", "complete")
+    if results.penalty is None or not separated or results.covariance.kind not in ("robust", "cluster"):
+        return ""
+    return (
+        f"Separated choices: their scores vanish, so that {results.covariance.kind} standard errors of penalised "
+        "estimates can be far too small; use cov_type='hessian' or profile_conf_int()."
+    )
+
+
 def few_clusters(record: Covariance, n_parameters: int) -> str:
     """A warning where a clustered covariance rests on too few groups; ``n_parameters`` is how many are estimated."""
     if record.groups is None or (record.groups >= _FEW_CLUSTERS and record.groups > n_parameters):
