@@ -172,7 +172,7 @@ def test_shared_weights_make_every_event_count_once():
     np.testing.assert_allclose(np.bincount(shared.unit, weights=shared.weights), 1.0)
     weighted = shared_weights(data.with_weights([1.0, 2.0, 1.0, 3.0], "frequency"))
     np.testing.assert_allclose(np.bincount(weighted.unit, weights=weighted.weights), [1.0, 2.0, 1.0, 3.0])
-    assert any("weights 1/m" in note for note in shared.notes)
+    assert any("1/m each" in note for note in shared.notes)
 
 
 def test_ordinary_choices_stay_what_they_are():

@@ -193,6 +193,6 @@ def test_a_fit_without_a_maximum_warns():
     """Separated data: the warning says what the results say."""
     rows = frame()
     rows["seen"] = rows["chosen"].astype(float)
-    with pytest.warns(rc.ConvergenceWarning, match="run to infinity"):
+    with pytest.warns(rc.ConvergenceWarning, match="runs? to infinity"):
         fit = rc.MultinomialLogit("chosen ~ seen | 0").fit(choice_data(rows))
     assert not fit.converged

@@ -45,7 +45,7 @@ TABLE_4 = np.array([[5, 6, 0, 0, 0], [20, 43, 26, 2, 3], [20, 21, 34, 1, 2]])
 
 def test_all_names_are_there_and_run_under_their_own_name(parts: dict[str, Reproduction]) -> None:
     seeds = tuple(f"table{number}" for number in range(1, 7))
-    names = (*seeds, "prose", "ratings", "form", "destination", "size", *SHIPPED, *ELSEWHERE)
+    names = (*seeds, "prose", "ratings", "form", "destination", "size", "several", "choice_based", *SHIPPED, *ELSEWHERE)
     assert tuple(parts) == tuple(REPRODUCTIONS) == names
 
 

@@ -21,8 +21,9 @@ def sections(page: str) -> list[str]:
 
 def test_everything_that_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     every = 'plots = ["coefficients", "nest_tree", "calibration", "share_curves", "effects", "elasticities"]'
+    spec = SPEC.replace("plots = []", every).replace('effects = ["price", "size"]', 'effects = ["size"]')
     out = tmp_path / "out"
-    assert cli.main(["fit", *written(tmp_path, SPEC.replace("plots = []", every)), "--out", str(out)]) == 0
+    assert cli.main(["fit", *written(tmp_path, spec), "--out", str(out)]) == 0
     assert not capsys.readouterr().err
     page = (out / "report.html").read_text(encoding="utf-8")
     assert sections(page) == [
@@ -44,7 +45,7 @@ def test_everything_that_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFix
 def test_labels_that_no_font_has_stay_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from relocchoice.plots import style
 
-    monkeypatch.setattr(style, "_FONTS", ())
+    monkeypatch.setattr(style, "_FONTS", ("No such font",))
     table = moves()
     table["place"] = table["place"].replace("town", "柳市")
     spec = SPEC.replace("town", "柳市").replace("plots = []", 'plots = ["nest_tree"]')

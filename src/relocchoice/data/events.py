@@ -96,8 +96,8 @@ def one_case_each(data: ChoiceData) -> ChoiceData:
         case_columns[column] = pd.Series(data.cases.take(event)).reset_index(drop=True)
     several = int((data.n_taken > 1).sum())
     note = (
-        f"one case a destination: {data.n_cases} events became {len(rows)} cases ({several} events took several "
-        "alternatives), which are not independent: cluster the errors by event with cov_type='cluster'"
+        f"{data.n_cases} events became {len(rows)} cases, one a destination ({several} events took several "
+        "alternatives); they are not independent, so standard errors belong clustered by event (cov_type='cluster')"
     )
     return replace(
         each,
@@ -134,7 +134,7 @@ def shared_weights(data: ChoiceData) -> ChoiceData:
     taken = data.n_taken
     share = np.repeat(1.0 / taken, taken)
     weights = share if each.weights is None else each.weights * share
-    note = "weights 1/m: the m destinations of an event share the weight of one"
+    note = "The m destinations of an event share the weight of one, 1/m each"
     return replace(each.with_weights(weights, "sampling"), notes=(*each.notes, note))
 
 
@@ -197,11 +197,11 @@ def from_event_counts(
         in an alternative, is said to have more destinations than it has alternatives, or another number than it counts.
     """
     columns = read_frame(table)
-    flags = _read_counts(
-        columns.get(count, "count"), columns.get(event, "event"), columns.get(alternative, "alternative")
-    )
+    events, places = columns.get(event, "event"), columns.get(alternative, "alternative")
+    flags = _read_counts(columns.get(count, "count").rename(count), events, places)
     if destinations is not None:
-        findings = _stated(columns.get(destinations, "destinations"), columns.get(event, "event"), flags, count)
+        stated = columns.get(destinations, "destinations").rename(destinations)
+        findings = _stated(stated, events, flags, count)
         if findings:
             raise DataError(findings)
     roles = [event, alternative, available, unit]

@@ -19,7 +19,6 @@ from relocchoice.data import views
 from relocchoice.data.checks import listed
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.draft import SingleAlternative, require_option
-from relocchoice.data.frames import pick
 from relocchoice.data.labels import encode, plain_label, show, show_some
 from relocchoice.errors import DataError, Finding
 
@@ -217,7 +216,7 @@ def without(
     if findings:
         raise DataError(findings)
     notes = [_note_on_cases(data, rule, row_case[mask]) for rule, mask in zip(rules, masks, strict=True)]
-    kept = replace(_kept_rows(data, ~gone, left), notes=(*data.notes, *notes))
+    kept = replace(views.keep_rows(data, ~gone), notes=(*data.notes, *notes))
     single = reduced & (left == 1)
     if single_alternative == "drop" and not prediction and single.any():
         note = f"{int(single.sum())} of {data.n_cases} cases dropped: the rules leave them one alternative"
@@ -279,17 +278,6 @@ def _note_on_cases(data: ChoiceData, rule: UnavailableRule, cases: NDArray[np.in
     if counts is None:
         return rule_note(rule, len(hit), data.n_cases, "case", 0.0, None)
     return rule_note(rule, len(hit), data.n_cases, "case", float(counts[hit].sum()), float(counts.sum()))
-
-
-def _kept_rows(data: ChoiceData, keep: Bools, sizes: NDArray[np.intp]) -> ChoiceData:
-    rows = np.flatnonzero(keep)
-    return replace(
-        data,
-        offsets=np.append(0, np.cumsum(sizes)).astype(np.int64),
-        row_alternative=data.row_alternative[rows],
-        picked=None if data.picked is None else data.picked[rows],
-        row_columns={name: pick(series, rows) for name, series in data.row_columns.items()},
-    )
 
 
 def _without_unused(kept: ChoiceData, before: ChoiceData) -> ChoiceData:

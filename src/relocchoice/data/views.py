@@ -195,6 +195,24 @@ def select(data: ChoiceData, cases: Any) -> ChoiceData:
     )
 
 
+def keep_rows(data: ChoiceData, keep: NDArray[np.bool_]) -> ChoiceData:
+    """The same cases with some alternatives taken out of their choice sets.
+
+    Parameters
+    ----------
+    keep : (R,) which rows stay; each case keeps at least one.
+    """
+    rows = np.flatnonzero(keep)
+    sizes = np.bincount(data.row_case()[rows], minlength=data.n_cases)
+    return replace(
+        data,
+        offsets=np.append(0, np.cumsum(sizes)).astype(np.int64),
+        row_alternative=data.row_alternative[rows],
+        picked=None if data.picked is None else data.picked[rows],
+        row_columns={name: pick(series, rows) for name, series in data.row_columns.items()},
+    )
+
+
 def _missing_by_case(data: ChoiceData, name: str) -> NDArray[np.bool_]:
     level = _case_level(data, name)
     if level is not None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from relocchoice.engine.problem import Problem
 from relocchoice.errors import OptionError
 from relocchoice.spec.design import Chunk
-from relocchoice.spec.params import ParamSpace, Status
+from relocchoice.spec.params import ParamSpace
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -78,6 +78,8 @@ def _masked(chunk: Chunk, case: Ints, alternative: Ints) -> Chunk:
 def holding(problem: Problem, null: Floats, direction: Floats) -> Held:
     """Hold as many free parameters as there are flat directions; no other parameter's estimate depends on the choice.
 
+    A held parameter keeps its status: where columns are centred, the user's parameter of its name may still be free.
+
     Parameters
     ----------
     null : (q, r) independent flat directions of the free parameters.
@@ -99,8 +101,6 @@ def holding(problem: Problem, null: Floats, direction: Floats) -> Held:
         )
     kept = np.ones(len(space.free_names), dtype=bool)
     kept[_pivots(null)] = False
-    lead: Bools = np.abs(space.matrix[:, ~kept]).sum(axis=1) > 0
-    status: tuple[Status, ...] = tuple("fixed" if held else now for held, now in zip(lead, space.status, strict=True))
     inner = ParamSpace(
         names=space.names,
         constant=space.constant,
@@ -108,7 +108,7 @@ def holding(problem: Problem, null: Floats, direction: Floats) -> Held:
         free_names=tuple(name for name, free in zip(space.free_names, kept, strict=True) if free),
         lower=np.where(moved, -np.inf, space.lower)[kept],
         upper=np.where(moved, np.inf, space.upper)[kept],
-        status=status,
+        status=space.status,
     )
     return Held(replace(problem, space=inner), kept, np.zeros(len(kept)))
 

@@ -19,6 +19,7 @@ from relocchoice.optimize.newton import Maximum, Step, maximise
 Floats = NDArray[np.float64]
 GRID = (1.0, 0.85, 0.7, 0.5, 0.35)
 AGREE = 1e-6
+LEAST_SHAPE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,9 @@ def reference_information(problem: Problem) -> Floats:
     reference = -_without_shapes(bare).evaluate(null).hessian
     reference[shape] = reference[:, shape] = 0.0
     if shape.any():
-        reference[shape, shape] = np.maximum(np.diag(bare.evaluate(null).opg)[shape], 1e-8)
+        # a shape may tell nothing at equal shares; a reference near zero would cost the other directions their digits
+        least = max(LEAST_SHAPE * float(problem.weights.sum()), 1e-8)
+        reference[shape, shape] = np.maximum(np.diag(bare.evaluate(null).opg)[shape], least)
     return reference
 
 

@@ -37,7 +37,8 @@ def separated_cells(data: ChoiceData, gone: NDArray[np.bool_], words: str) -> tu
         empty = (gone[members] | ~available[members]).all(axis=0) & gone[members].any(axis=0)
         if empty.any():
             never = ", ".join(str(data.alternatives[int(j)]) for j in np.flatnonzero(empty))
-            sentences.append(f"{label} ({weights[members].sum():.6g} choices): never {never}")
+            total = f"{weights[members].sum():.6g}"
+            sentences.append(f"{label} ({total} choice{'s' * (total != '1')}): never {never}")
     if sentences:
         return tuple(sentences)
     counted = available & (weights > 0)[:, None]

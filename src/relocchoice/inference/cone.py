@@ -22,6 +22,9 @@ TIE = 1e-9
 RANK = 1e-9
 FEW_PAIRS = 4000
 MOST_CHUNKS = 8
+MORE = 3
+OF_EACH = 2
+OTHERS = 8
 MOST_ROUNDS = 1000
 
 
@@ -59,9 +62,14 @@ def recession_cone(pairs: Pairs, signs: Signs) -> Cone:
     """
     count, left, separated = _Count(), pairs, False
     rows = _sample(pairs)
+    done = _balanced(rows)
+    if not done and _sampled(pairs):
+        rows = _sample(pairs, MORE)  # much cheaper than a linear programme on rows that do not overlap by chance
+        done = _balanced(rows)
     for _ in range(MOST_ROUNDS):
         count.rows = max(count.rows, len(rows))
-        direction = _direction(rows, signs)
+        direction = None if done else _direction(rows, signs)
+        done = False
         if direction is not None:
             count.passes += 1
             losing, gaining = _along(left, direction)
@@ -87,23 +95,71 @@ def recession_cone(pairs: Pairs, signs: Signs) -> Cone:
 
 def _direction(rows: Floats, signs: Signs) -> Floats | None:
     """A direction of largest entry one along which some of the rows gain and none loses, None when there is none."""
-    if not len(rows) or not rows.shape[1] or balanced(rows / np.abs(rows).max(axis=1, keepdims=True)):
+    if not rows.size:
+        return None
+    direction = _by_single_variables(rows, signs)
+    if direction.any():
+        return direction
+    if _balanced(rows):
         return None
     direction, gains = separating_direction(rows, signs)
     return direction / np.abs(direction).max() if gains.any() else None
 
 
-def _sample(pairs: Pairs) -> Floats:
+def _by_single_variables(rows: Floats, signs: Signs) -> Floats:
+    """(q,) the sum of the variables' own directions, up or down, along which no row loses and some gains.
+
+    Constants of alternatives that nobody chose are such, and a linear programme over many of them is slow.
+    """
+    least, most = rows.min(axis=0), rows.max(axis=0)
+    up = (least >= 0.0) & (most > TIE) & (signs.upper > 0.0)
+    down = (most <= 0.0) & (least < -TIE) & (signs.lower < 0.0)
+    direction: Floats = up.astype(float) - down
+    return direction
+
+
+def _balanced(rows: Floats) -> bool:
+    return not rows.size or balanced(rows / np.abs(rows).max(axis=1, keepdims=True))
+
+
+def _sampled(pairs: Pairs) -> bool:
+    """Whether there are too many pairs to look at all of them at once."""
+    return sum(chunk.placement.rows.size for chunk in pairs.chunks) > FEW_PAIRS
+
+
+def _sample(pairs: Pairs, times: int = 1) -> Floats:
     """(m, q) rows to begin with: all of a small problem, else of cases spread evenly over some of the chunks."""
-    n_pairs = sum(chunk.placement.rows.size for chunk in pairs.chunks)
-    wanted = FEW_PAIRS if n_pairs <= FEW_PAIRS else 100 + 16 * pairs.lift.shape[1]
+    some = _sampled(pairs)
+    wanted = times * (100 + 16 * pairs.lift.shape[1]) if some else FEW_PAIRS
     which = range(len(pairs.chunks))
-    if n_pairs > FEW_PAIRS and len(which) > MOST_CHUNKS:
+    if some and len(which) > MOST_CHUNKS:
         which = range(0, len(which), -(-len(which) // MOST_CHUNKS))
     parts = [np.empty((0, pairs.lift.shape[1]))]
+    if some:
+        parts += _of_every_choice(pairs)
     for position in which:
         parts.append(_spread(pairs, position, pairs.where(position), -(-wanted // len(which))))
     return _distinct(np.concatenate(parts))
+
+
+def _of_every_choice(pairs: Pairs) -> list[Floats]:
+    """Rows of a case or two that chose each alternative: without them those rarely chosen would look separated."""
+    seen: dict[int, int] = {}
+    parts = []
+    for position, chunk in enumerate(pairs.chunks):
+        place = chunk.placement
+        slots, lanes = np.unique(place.chosen, return_index=True)
+        codes = place.alternative[slots] if place.alternative.ndim == 1 else place.alternative[slots, lanes]
+        new = [k for k, code in enumerate(codes) if seen.get(int(code), 0) < OF_EACH]
+        if not new:
+            continue
+        for k in new:
+            seen[int(codes[k])] = seen.get(int(codes[k]), 0) + 1
+        some = pairs.where(position)[:, lanes[new]]
+        some &= np.cumsum(some, axis=0) <= OTHERS
+        others, index = np.nonzero(some)
+        parts.append(pairs.rows(position, others, lanes[new][index]))
+    return parts
 
 
 def _spread(pairs: Pairs, position: int, some: Bools, most: int) -> Floats:

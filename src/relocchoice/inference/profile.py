@@ -22,9 +22,11 @@ Floats = NDArray[np.float64]
 _ROOT = 1e-9
 _GROWTH = 4.0
 _FARTHEST = 1e8
+_PLAIN = 30.0
 _WIDEST = 30.0
 _TRIALS = 200
 _BISECT = 8
+_RETRIES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +225,18 @@ def _end(path: _Path, sign: int, cut: float) -> _End:
     falls too little and an outer one that falls too much, or that the domain does not hold.
     """
     limit = path.most if sign > 0 else path.least
-    inner, outer, outside = path.start, np.nan, False
+    inner, outer, outside, failed = path.start, np.nan, False, 0
     value = path.start.value + sign * path.scale * np.sqrt(cut)
     close = _ROOT + 1e-13 * abs(path.on.top)
     for trial in range(1, _TRIALS):
         value = sign * min(sign * value, sign * limit)
         at = _at(path, value, inner)
         if at is not None and not at.ended:
-            return _End(np.nan, f"the search with the value held at {value:.6g} did not end at a maximum")
+            failed += 1
+            if failed > _RETRIES:
+                return _End(np.nan, f"the search with the value held at {value:.6g} did not end at a maximum")
+            value = inner.value + 0.25 * (value - inner.value)
+            continue
         if at is not None and at.loglik > path.on.top + RISE * (1 + abs(path.on.top)):
             return _End(np.nan, higher(path.on.top, at.loglik))
         fall = np.inf if at is None else max(0.0, 2.0 * (path.on.top - at.loglik))
@@ -251,9 +257,13 @@ def _end(path: _Path, sign: int, cut: float) -> _End:
 
 
 def _never(path: _Path, at: _At, left: float) -> bool:
-    """Whether the log-likelihood has levelled off: at this slope it falls as far in no distance that counts."""
-    far = _FARTHEST * path.scale
-    return 2.0 * abs(at.slope) * far < left or abs(at.value - path.start.value) > far
+    """Whether the log-likelihood has levelled off: at this slope it falls as far in no distance that counts.
+
+    An infinite estimate starts on a plain, and what it falls from lies beyond: the plain must be crossed first.
+    """
+    far, gone = _FARTHEST * path.scale, abs(at.value - path.start.value)
+    crossed = gone > max(_PLAIN * path.scale, 4.0 * abs(path.start.value))
+    return gone > far or (crossed and 2.0 * abs(at.slope) * far < left)
 
 
 def _next(path: _Path, sign: int, cut: float, inner: _At, outer: float, at: _At | None) -> float:

@@ -23,6 +23,7 @@ Bools = NDArray[np.bool_]
 SMALL = 1e-7
 BATCH = 400
 MANY = 20_000
+FAR = 30.0
 _OPTIONS: Any = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 
 
@@ -49,15 +50,17 @@ def balanced(rows: Floats) -> bool:
     corrected so that they balance to rounding.
     """
     d = np.zeros(rows.shape[1])
-    for _ in range(12):
+    for _ in range(30):
         y = 1.0 / (1.0 + np.exp(np.clip(rows @ d, -500.0, 500.0)))
         pull = rows.T @ y
         information = rows.T @ (rows * (y * (1.0 - y))[:, None])
         information[np.diag_indices_from(information)] += 1e-12 * max(float(np.trace(information)), 1e-300)
         step = np.linalg.solve(information, pull)
-        if float(pull @ step) < 1e-4 * len(rows):
+        if float(pull @ step) < 1e-8:
             return _balance(rows, y)
         d = d + step * min(1.0, 20.0 / max(float(np.abs(rows @ step).max()), 1e-300))
+        if np.abs(rows @ d).max() > FAR:  # weights of e^-30 prove nothing any more
+            return False
     return False
 
 
@@ -153,7 +156,9 @@ def distinct(rows: Floats) -> NDArray[np.intp]:
     """Positions of rows that are no positive multiples of earlier ones; of very many the repetitions are left in."""
     if len(rows) > MANY:
         return np.arange(len(rows))
-    _, first = np.unique(np.round(_unit(rows), 12), axis=0, return_index=True)
+    rounded = np.ascontiguousarray(np.round(_unit(rows), 12) + 0.0)  # no minus zeros: bytes are compared
+    keys = rounded.view(np.dtype((np.void, rounded.dtype.itemsize * rounded.shape[1]))).ravel()
+    _, first = np.unique(keys, return_index=True)
     return np.sort(first)
 
 

@@ -371,12 +371,14 @@ def dropped(certificate: Certificate, bound: Bound) -> Dropped:
     cases = (np.diff(data.offsets) - leaving > 1) | (leaving == 0)
     counted = int(((~cases) & (bound.problem.weights > 0)).sum())
     problem = replace(held.problem, weights=np.where(cases, held.problem.weights, 0.0))
-    pairs = f"{len(certificate.case)} pairs of a case and an alternative left the choice sets"
-    alone = f", and {counted} cases with a single alternative left the data" if counted else ""
+    n_pairs = len(certificate.case)
+    pairs = f"{n_pairs} pair{'s' * (n_pairs != 1)} of a case and an alternative left the choice sets"
+    alone = f", and {counted} case{'s' * (counted != 1)} with a single alternative left the data" if counted else ""
     note = (
-        f"Separation: {_listed(list(certificate.touched))} dropped, because no finite estimate exists; {pairs}{alone}. "
-        "The other estimates are those of the limit and do not depend on what was dropped."
+        f"Separation: {_listed(list(certificate.touched))} dropped, because no finite estimate exists; {pairs}{alone}."
     )
+    if (problem.weights > 0).any():
+        note += " The other estimates are those of the limit and do not depend on what was dropped."
     return Dropped(replace(held, problem=problem), certificate.touched, cases, note)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from relocchoice.engine.bind import Bound, degenerate_lambdas
 from relocchoice.engine.search import Found
 from relocchoice.engine.sets import set_gains
+from relocchoice.errors import Finding
 from relocchoice.inference.cells import separated_cells, vanished
 from relocchoice.inference.consistency import SLACK, lambda_verdict
 from relocchoice.inference.covariance import Moments
@@ -57,6 +58,16 @@ def judge(
     return _certified(Identification(False, flat, infinite, cells, sentence, judged or None), proof)
 
 
+def infinite_findings(identification: Identification) -> list[Finding]:
+    """One finding an infinite estimate that the search met, then one a cell behind it."""
+    way_out = "; use separation='warn' or 'firth', pool the cells, or leave the variable out"
+    out = [
+        Finding("separated", f"{name} runs to {'plus' if sign > 0 else 'minus'} infinity{way_out}", column=name)
+        for name, sign in identification.infinite
+    ]
+    return out + [Finding("separated_cell", f"separated: {cell}") for cell in identification.cells]
+
+
 def certificate_holds(spec: ModelSpec, bound: Bound, certificate: Certificate, theta: Floats) -> bool:
     """Whether a certificate is a proof at the user's parameters (p,): its family is judged and the lambdas fit.
 
@@ -96,7 +107,8 @@ def _by_vanishing(
 
 
 def _sentence(n_parameters: int, infinite: tuple[tuple[str, int], ...], flat: tuple[str, ...]) -> str:
-    parts = [f"{len(infinite)} of {n_parameters} estimates run to infinity"] if infinite else []
+    run = "runs" if len(infinite) == 1 else "run"
+    parts = [f"{len(infinite)} of {n_parameters} estimates {run} to infinity"] if infinite else []
     if flat:
         parts.append(f"not identified: {', '.join(flat)}" if len(flat) <= 3 else f"{len(flat)} are not identified")
     return ", ".join(parts)

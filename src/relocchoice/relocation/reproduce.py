@@ -16,7 +16,9 @@ from relocchoice.relocation.reproduce_published import published
 from relocchoice.relocation.reproduce_ratings import ratings
 from relocchoice.relocation.reproduce_record import LIMIT, Folder, PublishedFit, Reproduction
 from relocchoice.relocation.reproduce_seeds import prose, seed
+from relocchoice.relocation.reproduce_several import several
 from relocchoice.relocation.reproduce_size import size
+from relocchoice.relocation.reproduce_weights import choice_based
 from relocchoice.relocation.sources import SEED_TABLES
 
 __all__ = [
@@ -77,6 +79,10 @@ REPRODUCTIONS: Mapping[str, Entry] = MappingProxyType(
         "form": Entry("form of expansion by period (Table 4), multinomial logit", form),
         "destination": Entry("destination by form and period (Table 6), multinomial and nested logit", destination),
         "size": Entry("interprovincial relocations by size (Table 5 against Table 2)", size),
+        "several": Entry(
+            "events with several destinations (Table 6), and four treatments on simulated events", several
+        ),
+        "choice_based": Entry("form of relocation (Table 4) moved to population shares, firms by size", choice_based),
         **{name: _published(name, title, dataset) for name, dataset, title in _PUBLISHED},
     }
 )

@@ -10,6 +10,11 @@ import numpy as np
 
 from relocchoice.inference.tails import chi2_quantile
 from relocchoice.relocation import reproduce_destination_data as data
+from relocchoice.relocation.reproduce_destination_firth import (
+    destination_firth_findings,
+    destination_firth_tables,
+    destination_pairs,
+)
 from relocchoice.relocation.reproduce_destination_fits import (
     BASE,
     LAMBDAS,
@@ -49,6 +54,7 @@ Header = tuple[tuple[str, str], ...]
 def destination(folder: Folder = None) -> Reproduction:
     """Table 6 estimated; ``folder`` is not needed."""
     full, only, profile = full_fits(), manufacturing_fits(), lambda_profile()
+    pairs = destination_pairs()
     return Reproduction(
         name="destination",
         title="Destination by form and period (Table 6), estimated",
@@ -58,8 +64,9 @@ def destination(folder: Folder = None) -> Reproduction:
             "destination_manufacturing": _manufacturing_table(only),
             "destination_pooled": _pooled_table(only),
             "destination_lambda": _profile_table(profile, only),
+            **destination_firth_tables(pairs),
         },
-        findings=_findings(full, only, profile),
+        findings={**_findings(full, only, profile), **destination_firth_findings(pairs)},
     )
 
 

@@ -16,9 +16,9 @@ def is_dissimilarity(block: str) -> bool:
     return str(block).startswith("Dissimilarity")
 
 
-def section_head(block: str) -> str:
-    """The section's name, with the hypothesis behind z where that is not zero."""
-    return f"{block}: z and P>|z| of H0: lambda = 1" if is_dissimilarity(block) else str(block)
+def section_head(block: str, tests: str = "z and P>|z|") -> str:
+    """The section's name, with the hypothesis behind the columns of tests where that is not zero."""
+    return f"{block}: {tests} of H0: lambda = 1" if is_dissimilarity(block) else str(block)
 
 
 def tied_to(parameters: pd.DataFrame, name: str) -> str:

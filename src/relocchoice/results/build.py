@@ -22,12 +22,20 @@ from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.loglik import constants_loglik, null_loglik
 from relocchoice.engine.penalty import FirthPenalty, Penalty, Ridge, check_penalised
 from relocchoice.engine.problem import Problem
-from relocchoice.engine.search import Found, SearchOptions, bare_problem, reference_information
-from relocchoice.errors import DataError, Finding, FindingsError, IdentificationError, OptionError, SpecificationError
+from relocchoice.engine.search import SearchOptions, bare_problem, reference_information
+from relocchoice.errors import (
+    DataError,
+    Finding,
+    FindingsError,
+    IdentificationError,
+    OptionError,
+    SeparationError,
+    SpecificationError,
+)
 from relocchoice.inference.covariance import Clusters, Covariance, Moments, check_kind, covariance
 from relocchoice.inference.identification import Identification, check_collinear, flat_directions, touched
 from relocchoice.inference.separation import Certificate, certify, separation_findings
-from relocchoice.inference.verdict import judge
+from relocchoice.inference.verdict import infinite_findings, judge
 from relocchoice.optimize.newton import Step
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.outcome import estimated_parameters, fit_notes, status_message, trace_frame
@@ -38,6 +46,7 @@ from relocchoice.spec.columns import UtilityColumns
 from relocchoice.spec.model import ModelSpec, apply_unavailable
 
 Floats = NDArray[np.float64]
+NOTHING_DROPPED = "Nothing was dropped: in this model separation shows only in the search, not before it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +80,24 @@ def estimate(
     Raises
     ------
     SpecificationError, DataError, IdentificationError, OptionError : before anything is estimated.
+    SeparationError : choices are separated and ``separation="error"`` was asked for.
     """
     check_separation(request.separation)
+    results = _estimate(spec, data, request, on_step)
+    separated = results.identification.infinite and results.penalty is None
+    if request.separation == "warn" or not separated:
+        return results
+    # only models that the certificate cannot judge come here: what it would have told is known from the search
+    if request.separation == "error":
+        raise SeparationError(infinite_findings(results.identification))
+    if request.separation == "firth":
+        return _estimate(spec, data, replace(request, penalty="firth"), on_step)
+    return replace(results, notes=(*results.notes, NOTHING_DROPPED))
+
+
+def _estimate(
+    spec: ModelSpec, data: ChoiceData, request: Request, on_step: Callable[[Step], None] | None
+) -> ChoiceResults:
     _check_estimable(spec, data)
     data = apply_unavailable(data, spec)
     check_kind(request.cov_type, data.weight_kind)
@@ -80,6 +105,8 @@ def estimate(
     columns = encoding.columns(data)
     bound = Bound(data, bind(spec, columns, data))
     penalty = _penalty(spec, request.penalty, columns, bound)
+    if penalty is not None:
+        _check_penalised_kind(request.cov_type)
     codes = _codes(data, request.groups) if request.cov_type == "cluster" else None
     first = None if request.start is None else _user_start(bound.problem, request.start)
     reference = _identifiable(bound.problem)
@@ -89,14 +116,15 @@ def estimate(
     moments = _moments(end)
     identification = _judged(spec, end, moments, certificate)
     clusters = None if codes is None else _clusters(end.bound, moments, codes)
+    compared = data if end.kept is None else end.kept
     results = ChoiceResults(
         spec=spec,
         encoding=encoding,
         parameters=parameter_frame(columns, problem, found, moments, identification, end.dropped, certificate.infinite),
-        covariance=_covariance_if_any(found, moments, request.cov_type, clusters, request.small_sample),
+        covariance=_covariance_if_any(end, moments, request.cov_type, clusters, request.small_sample),
         llf=problem.weight_scale * found.loglik.value,
-        llnull=null_loglik(data),
-        llconstants=constants_loglik(data),
+        llnull=null_loglik(compared),
+        llconstants=constants_loglik(compared),
         nobs=moments.nobs,
         n_cases=data.n_cases,
         n_alternatives=data.n_alternatives,
@@ -140,6 +168,8 @@ def _judged(spec: ModelSpec, end: Searched, moments: Moments, certificate: Certi
         return judge(spec, end.bound, end.found, moments, certificate)
     told = judge(spec, end.bound, end.found, moments)
     verdict = "every parameter that was kept is identified" if end.dropped and told.ok else told.verdict
+    if end.dropped and not moments.moving.any():
+        told, verdict = replace(told, ok=False), "nothing is left to estimate, because every free parameter was dropped"
     direction = certificate.direction_text() if certificate.separated else ""
     kind = certificate.kind if certificate.judged else told.separation
     return replace(told, verdict=verdict, separation=kind, direction=direction)
@@ -190,16 +220,38 @@ def _identifiable(problem: Problem) -> Floats:
     return reference
 
 
+def _check_penalised_kind(kind: str) -> None:
+    """Refuse the covariance that has no meaning at penalised estimates.
+
+    Raises
+    ------
+    OptionError : the outer product of scores that do not sum to zero.
+    """
+    if kind == "opg":
+        raise OptionError(
+            "cov_type='opg' is not valid for penalised estimates: the scores of the log-likelihood do not sum to zero "
+            "there, and where choices are separated they vanish; valid: hessian, robust, cluster, bootstrap, none"
+        )
+
+
 def _covariance_if_any(
-    found: Found, moments: Moments, kind: str, clusters: Clusters | None, small_sample: bool | None
+    end: Searched, moments: Moments, kind: str, clusters: Clusters | None, small_sample: bool | None
 ) -> Covariance:
     """The covariance, or one of NaN that says why there is none; the estimates are kept in any case."""
-    if not found.ended or kind == "bootstrap":
+    if not end.found.ended or kind == "bootstrap":
         return replace(covariance(moments, "none"), description="the search did not end at a maximum")
+    if not moments.finite.any():
+        return _nothing_estimated(moments)
+    if kind == "opg" and end.penalty is not None:
+        return replace(covariance(moments, "none"), description="opg: not valid for penalised estimates")
     try:
         return covariance(moments, kind, clusters=clusters, small_sample=small_sample)
     except IdentificationError as error:
         return replace(covariance(moments, "none"), description=f"{kind}: {error}")
+
+
+def _nothing_estimated(moments: Moments) -> Covariance:
+    return replace(covariance(moments, "none"), description="no parameter has a finite estimate")
 
 
 def recompute_covariance(
@@ -220,10 +272,14 @@ def recompute_covariance(
     DataError : a clustered covariance of a loaded fit without its data.
     """
     check_kind(kind, results.weight_kind)
+    if results.penalty is not None:
+        _check_penalised_kind(kind)
     if kind == "bootstrap":
         from relocchoice.results.resampling import bootstrap_covariance  # it resamples results, so it imports them
 
         return replace(results, covariance=bootstrap_covariance(results, draws, seed, groups=groups, data=data))
+    if kind != "none" and not results.moments.finite.any() and not results.moments.settled:
+        return replace(results, covariance=_nothing_estimated(results.moments))
     clusters = None
     if kind == "cluster":
         bound = rebound(results, data)
@@ -305,8 +361,16 @@ def _moments(end: Searched) -> Moments:
         finite=finite,
         nobs=float(problem.weights.sum()) if frequency else float(np.count_nonzero(problem.weights)),
         weight_kind=bound.data.weight_kind,
-        effective_n=bound.data.effective_n if bound.data.weight_kind in PROBABILITY_WEIGHTS else None,
+        effective_n=_effective_n(end) if bound.data.weight_kind in PROBABILITY_WEIGHTS else None,
     )
+
+
+def _effective_n(end: Searched) -> float:
+    """Of the data, or of the cases that are left when something was dropped."""
+    weights = end.bound.problem.weights
+    if not end.dropped or not weights.any():
+        return float(end.bound.data.effective_n)
+    return float(weights.sum() ** 2 / (weights @ weights))
 
 
 def _clusters(bound: Bound, moments: Moments, codes: NDArray[np.intp]) -> Clusters:

@@ -19,7 +19,7 @@ from relocchoice.results.blocks import CONSTANTS, WITHOUT_ERROR, is_dissimilarit
 from relocchoice.results.frozen import CopiedFrame, sealed
 from relocchoice.results.interop import HOOKS
 from relocchoice.results.render import Format
-from relocchoice.results.summary import Summary, summary_table
+from relocchoice.results.summary import Intervals, Summary, summary_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -352,15 +352,23 @@ class ChoiceResults:
 
         return predict(self, data)
 
-    def summary(self, format: Format = "text", alpha: float = 0.05) -> Summary:
+    def summary(
+        self, format: Format = "text", alpha: float = 0.05, intervals: Intervals = "wald", *, data: Any = None
+    ) -> Summary:
         """The table of estimates; prints itself in ``format`` and turns into the others.
+
+        Parameters
+        ----------
+        intervals : ``"wald"``, or ``"profile"`` for intervals and p-values by the (penalised) profile likelihood, which
+            infinite estimates have as well; the column of z then holds the likelihood-ratio chi-squared.
+        data : the data of the fit, for profiles of a fit that was loaded from a file.
 
         Raises
         ------
         OptionError
-            For an unknown format or an alpha outside 0 to 1.
+            For an unknown format or kind of intervals, an alpha outside 0 to 1, or profiles with sampling weights.
         """
-        return Summary(summary_table(self, alpha), format)
+        return Summary(summary_table(self, alpha, intervals, data), format)
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write everything but ``problem`` into one file; see :func:`relocchoice.results.store.save`."""

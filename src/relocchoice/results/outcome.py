@@ -28,6 +28,8 @@ def status_message(found: Found, identification: Identification, problem: Proble
         return f"maximum after {iterations}, {away}"
     if found.ended and identification.infinite:
         return f"no finite maximum: {identification.verdict}"
+    if maximum.status == "maximum" and not identification.flat:
+        return identification.verdict
     if found.ended:
         return f"no unique maximum: {identification.verdict}"
     ends = {

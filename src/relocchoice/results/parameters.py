@@ -40,7 +40,7 @@ def parameter_frame(
     status: list[str] = list(space.status)
     notes = ["" for _ in space.names]
     for k in range(len(space.names)):
-        if status[k] == "tied":
+        if status[k] == "tied" and space.matrix[k].any():
             notes[k] = f"= {space.free_names[int(space.matrix[k].argmax())]}"
     held = np.abs(moments.jacobian[:, found.maximum.active]).sum(axis=1) > 0
     for k in map(int, np.flatnonzero(held)):
@@ -53,6 +53,7 @@ def parameter_frame(
     signs = dict(infinite)
     for name in dropped:
         where = space.names.index(name)
+        notes[where] = ""
         status[where], estimate[where] = "dropped", signs[name] * np.inf if name in signs else np.nan
     blocks = [*_coefficient_blocks(columns), *([LAMBDA_BLOCK] * (len(space.names) - problem.n_coef))]
     index = pd.Index(space.names, name="parameter")

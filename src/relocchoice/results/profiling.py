@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,12 +24,56 @@ if TYPE_CHECKING:
 NO_PROFILE = ("fixed", "dropped")
 
 
+@dataclass(frozen=True, slots=True)
+class ProfileFigures:
+    """What a table shows by the profile likelihood.
+
+    Attributes
+    ----------
+    figures : (p rows) ``lower``, ``upper``, and ``statistic`` and ``p`` of the likelihood-ratio test of the null value;
+        NaN for parameters that have none.
+    messages : why an end or a test is not known, or what limits an end, in sentences that name the parameter.
+    """
+
+    figures: pd.DataFrame
+    messages: tuple[str, ...]
+
+
+def profile_figures(results: ChoiceResults, alpha: float, data: ChoiceData | None) -> ProfileFigures:
+    """Profile-likelihood intervals and likelihood-ratio tests of each parameter against its null value.
+
+    Raises
+    ------
+    OptionError, IdentificationError : as of :meth:`ChoiceResults.profile_conf_int`.
+    """
+    _check_alpha(alpha)
+    frame, null = results.parameters, results.null_values
+    names = [str(name) for name in frame.index]
+    figures = pd.DataFrame(np.nan, index=frame.index, columns=["lower", "upper", "statistic", "p"])
+    messages = []
+    with one_thread():
+        on = _surface(results, data)
+        for name in names:
+            if frame.loc[name, "status"] in (*NO_PROFILE, "flat"):
+                continue
+            interval = profile_interval(on, _unit(results, name), 1.0 - alpha)
+            restriction = linear_restrictions(_unit(results, name)[None], names, [null[name]])
+            test = likelihood_ratio(on, restriction)
+            figures.loc[name] = interval.lower, interval.upper, test.statistic, test.pvalue
+            messages += [f"{name}: {text}" for text in (interval.message, test.message) if text]
+    return ProfileFigures(figures, tuple(messages))
+
+
+def _check_alpha(alpha: float) -> None:
+    if not 0 < alpha < 1:
+        raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
+
+
 def profile_intervals(
     results: ChoiceResults, alpha: float, parameters: Sequence[str] | None, data: ChoiceData | None
 ) -> pd.DataFrame:
     """See :meth:`ChoiceResults.profile_conf_int`."""
-    if not 0 < alpha < 1:
-        raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
+    _check_alpha(alpha)
     names = _names(results, parameters)
     status = results.parameters["status"]
     out = pd.DataFrame(np.nan, index=pd.Index(names, name="parameter"), columns=[0, 1])

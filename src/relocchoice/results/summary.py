@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pandas as pd
 
+from relocchoice.errors import OptionError
 from relocchoice.results import numbers, words
 from relocchoice.results.blocks import section_head, tied_to
 from relocchoice.results.export import save_table
@@ -18,6 +19,9 @@ from relocchoice.results.table import Table
 
 if TYPE_CHECKING:
     from relocchoice.results.choice_results import ChoiceResults
+
+
+Intervals = Literal["wald", "profile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,17 @@ class Summary:
         return str(self)
 
 
-def summary_table(results: ChoiceResults, alpha: float = 0.05) -> Table:
-    """The estimates by section with standard errors, z, p-values and intervals; above, the fit; below, its grounds.
+def summary_table(
+    results: ChoiceResults, alpha: float = 0.05, intervals: Intervals = "wald", data: Any = None
+) -> Table:
+    """The estimates by section with standard errors, tests and intervals; above, the fit; below, its grounds.
 
     Parameters
     ----------
     results : of one model.
     alpha : the intervals cover with probability 1 - alpha.
+    intervals : ``"wald"`` with z, or ``"profile"`` with likelihood-ratio tests, see :meth:`ChoiceResults.summary`.
+    data : the data of a loaded fit, for profiles.
 
     Returns
     -------
@@ -86,43 +94,49 @@ def summary_table(results: ChoiceResults, alpha: float = 0.05) -> Table:
     Raises
     ------
     OptionError
-        Unless 0 < alpha < 1.
+        Unless 0 < alpha < 1 and ``intervals`` is valid.
     """
-    intervals = results.conf_int(alpha)
+    if intervals not in get_args(Intervals):
+        raise OptionError.of("intervals", intervals, ", ".join(get_args(Intervals)))
+    by_profile = intervals == "profile"
+    figures, notes = _by_profile(results, alpha, data) if by_profile else (_by_wald(results, alpha), ())
     return Table(
         title=words.title(results),
         columns=(
             "",
             "estimate",
             "std. error",
-            "z",
-            "P>|z|",
+            *(("LR chi2", "P>chi2") if by_profile else ("z", "P>|z|")),
             f"[{numbers.plain(alpha / 2)}",
             f"{numbers.plain(1 - alpha / 2)}]",
         ),
-        rows=_rows(results, intervals),
+        rows=_rows(results, figures, "LR chi2 and P>chi2" if by_profile else "z and P>|z|"),
         header=(*_model_pairs(results), *_fit_pairs(results)),
-        notes=_notes(results),
+        notes=(*_notes(results), *notes),
     )
 
 
-def _rows(results: ChoiceResults, intervals: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
-    figures = pd.DataFrame(
-        {
-            "estimate": results.params,
-            "error": results.bse,
-            "z": results.tvalues,
-            "p": results.pvalues,
-            "lower": intervals[0],
-            "upper": intervals[1],
-        }
-    )
+def _by_wald(results: ChoiceResults, alpha: float) -> pd.DataFrame:
+    """(p rows) ``statistic``, ``p``, ``lower``, ``upper``."""
+    ends = results.conf_int(alpha)
+    return pd.DataFrame({"statistic": results.tvalues, "p": results.pvalues, "lower": ends[0], "upper": ends[1]})
+
+
+def _by_profile(results: ChoiceResults, alpha: float, data: Any) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    from relocchoice.results.profiling import profile_figures  # it takes results apart, so it imports them
+
+    found = profile_figures(results, alpha, data)
+    return found.figures, (words.profiles(results), *found.messages)
+
+
+def _rows(results: ChoiceResults, figures: pd.DataFrame, tests: str) -> tuple[tuple[str, ...], ...]:
+    figures = figures.assign(estimate=results.params, error=results.bse)
     # by section, not by run: explicit utilities may return to a section
     sections: dict[str, list[tuple[str, ...]]] = {}
     for name, block in results.parameters["block"].items():
         row = _row(results.parameters, str(name), figures.loc[str(name)])
         sections.setdefault(str(block), []).append(row)
-    return tuple(row for block, rows in sections.items() for row in [(section_head(block),), *rows])
+    return tuple(row for block, rows in sections.items() for row in [(section_head(block, tests),), *rows])
 
 
 _INSTEAD = {"flat": "not identified", "dropped": "dropped"}
@@ -134,23 +148,26 @@ def _row(parameters: pd.DataFrame, name: str, figures: Any) -> tuple[str, ...]:
     first = tied_to(parameters, name)
     if status in _INSTEAD:
         return (name, _INSTEAD[status], "", "", "", "", "")
-    if status == "infinite":
-        return (name, estimate, "", "", "", "", "")
     if status == "fixed":
         return (name, estimate, "fixed", "", "", "", "")
     if first:
         return (name, estimate, f"= {first}", "", "", "", "")
+    error = numbers.significant(figures["error"])
     if math.isnan(figures["error"]):
-        return (name, estimate, "at bound" if status == "at bound" else numbers.MISSING, "", "", "", "")
+        error = {"at bound": "at bound", "infinite": ""}.get(status, numbers.MISSING)
     return (
         name,
         estimate,
-        numbers.significant(figures["error"]),
-        _z(figures["z"]),
+        error,
+        _z(figures["statistic"]),
         "" if math.isnan(figures["p"]) else numbers.pvalue(figures["p"]),
-        numbers.significant(figures["lower"], scale=figures["error"]),
-        numbers.significant(figures["upper"], scale=figures["error"]),
+        _end(figures["lower"], figures["error"]),
+        _end(figures["upper"], figures["error"]),
     )
+
+
+def _end(value: float, error: float) -> str:
+    return "" if math.isnan(value) else numbers.significant(value, scale=error)
 
 
 def _z(value: float) -> str:
@@ -194,6 +211,7 @@ def _notes(results: ChoiceResults) -> tuple[str, ...]:
         words.penalty(results),
         words.covariance(results.covariance),
         words.few_clusters(results.covariance, results.df_model),
+        words.separated_sandwich(results),
         words.reference_points(results),
         words.likelihood_ratio(results),
         words.normalisation(results),

@@ -78,7 +78,17 @@ def penalty(results: ChoiceResults) -> str:
         return ""
     return (
         f"Estimates maximise {results.penalty.describe()}. Rho-squared, AIC and BIC take the log-likelihood without "
-        "the penalty; intervals and tests by the penalised likelihood: profile_conf_int(), lr_test()."
+        "the penalty; intervals and tests by the penalised likelihood: summary(intervals='profile'), "
+        "profile_conf_int(), lr_test()."
+    )
+
+
+def profiles(results: ChoiceResults) -> str:
+    """What intervals and tests by the profile likelihood are."""
+    likelihood = "likelihood" if results.penalty is None else "penalised likelihood"
+    return (
+        f"Intervals are those of the profile {likelihood}; LR chi2 and P>chi2 test by the {likelihood} ratio, with one "
+        "degree of freedom, that the parameter is zero (a lambda: one)."
     )
 
 
@@ -87,6 +97,17 @@ def covariance(record: Covariance) -> str:
     if record.kind == "none":
         return f"Standard errors were not computed: {record.description}."
     return f"Standard errors: {record.description}."
+
+
+def separated_sandwich(results: ChoiceResults) -> str:
+    """A warning where a sandwich rests on choices that say nothing about their own variance."""
+    separated = results.identification.separation in ("quasi-complete", "complete")
+    if results.penalty is None or not separated or results.covariance.kind not in ("robust", "cluster"):
+        return ""
+    return (
+        f"Separated choices: their scores vanish, so that {results.covariance.kind} standard errors of penalised "
+        "estimates can be far too small; use cov_type='hessian' or profile_conf_int()."
+    )
 
 
 def few_clusters(record: Covariance, n_parameters: int) -> str:
