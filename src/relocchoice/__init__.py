@@ -23,15 +23,32 @@ if TYPE_CHECKING:
         SpecificationError,
         StoreError,
     )
+    from relocchoice.inference.hypotheses import TestResult
     from relocchoice.inference.simultaneous import FactorOrder, factor_order
     from relocchoice.models import MultinomialLogit, NestedLogit, SubsetLogit
     from relocchoice.post.bounds import ElasticityBounds, elasticity_bounds
+    from relocchoice.post.compare_scenarios import compare_scenarios, predict_scenario
+    from relocchoice.post.effects import marginal_effects
+    from relocchoice.post.elasticities import elasticities
+    from relocchoice.post.inferred import Derived
+    from relocchoice.post.predictions import calibration, hit_table, scores, shares, tree_probabilities
+    from relocchoice.post.ratios import lincom, nlcom, willingness_to_pay
+    from relocchoice.post.scenario import Scenario
+    from relocchoice.post.simulate import simulate_scenario
+    from relocchoice.post.validation import cross_validate
+    from relocchoice.post.welfare import expected_utility, logsums, surplus, welfare_change
     from relocchoice.results.choice_results import ChoiceResults
     from relocchoice.results.compare import compare
+    from relocchoice.results.iia import hausman_mcfadden, small_hsiao
+    from relocchoice.results.information_matrix import information_matrix_test
+    from relocchoice.results.nest_tests import equal_lambdas_test, no_nests_test, utility_maximisation_test
+    from relocchoice.results.nonnested import adjusted_rho_test, vuong_test, vuong_variance_test
     from relocchoice.results.ordered import OrderedLogit, OrderedResults
     from relocchoice.results.poisson import PoissonCounts, as_poisson
+    from relocchoice.results.pooling import pooling_table, pooling_test
     from relocchoice.results.population import fixed_strata, shift_constants
     from relocchoice.results.resampled import Resampled
+    from relocchoice.results.score_tests import score_test
     from relocchoice.results.several import Treatments, compare_treatments
     from relocchoice.results.store import load
     from relocchoice.results.weights_test import weights_test
@@ -51,19 +68,52 @@ _HOMES = {
     "Ridge": "relocchoice.engine.penalty",
     "ChoiceResults": "relocchoice.results.choice_results",
     "compare": "relocchoice.results.compare",
+    "hausman_mcfadden": "relocchoice.results.iia",
+    "small_hsiao": "relocchoice.results.iia",
+    "information_matrix_test": "relocchoice.results.information_matrix",
+    "equal_lambdas_test": "relocchoice.results.nest_tests",
+    "no_nests_test": "relocchoice.results.nest_tests",
+    "utility_maximisation_test": "relocchoice.results.nest_tests",
+    "adjusted_rho_test": "relocchoice.results.nonnested",
+    "vuong_test": "relocchoice.results.nonnested",
+    "vuong_variance_test": "relocchoice.results.nonnested",
     "OrderedLogit": "relocchoice.results.ordered",
     "OrderedResults": "relocchoice.results.ordered",
     "PoissonCounts": "relocchoice.results.poisson",
     "as_poisson": "relocchoice.results.poisson",
+    "pooling_table": "relocchoice.results.pooling",
+    "pooling_test": "relocchoice.results.pooling",
     "fixed_strata": "relocchoice.results.population",
     "shift_constants": "relocchoice.results.population",
     "Resampled": "relocchoice.results.resampled",
+    "score_test": "relocchoice.results.score_tests",
     "Treatments": "relocchoice.results.several",
     "compare_treatments": "relocchoice.results.several",
     "load": "relocchoice.results.store",
     "weights_test": "relocchoice.results.weights_test",
     "ElasticityBounds": "relocchoice.post.bounds",
     "elasticity_bounds": "relocchoice.post.bounds",
+    "compare_scenarios": "relocchoice.post.compare_scenarios",
+    "predict_scenario": "relocchoice.post.compare_scenarios",
+    "marginal_effects": "relocchoice.post.effects",
+    "elasticities": "relocchoice.post.elasticities",
+    "Derived": "relocchoice.post.inferred",
+    "calibration": "relocchoice.post.predictions",
+    "hit_table": "relocchoice.post.predictions",
+    "scores": "relocchoice.post.predictions",
+    "shares": "relocchoice.post.predictions",
+    "tree_probabilities": "relocchoice.post.predictions",
+    "lincom": "relocchoice.post.ratios",
+    "nlcom": "relocchoice.post.ratios",
+    "willingness_to_pay": "relocchoice.post.ratios",
+    "Scenario": "relocchoice.post.scenario",
+    "simulate_scenario": "relocchoice.post.simulate",
+    "cross_validate": "relocchoice.post.validation",
+    "expected_utility": "relocchoice.post.welfare",
+    "logsums": "relocchoice.post.welfare",
+    "surplus": "relocchoice.post.welfare",
+    "welfare_change": "relocchoice.post.welfare",
+    "TestResult": "relocchoice.inference.hypotheses",
     "FactorOrder": "relocchoice.inference.simultaneous",
     "factor_order": "relocchoice.inference.simultaneous",
     "Formula": "relocchoice.spec.formula",
@@ -85,6 +135,7 @@ __all__ = [
     "ChoiceResults",
     "ConvergenceWarning",
     "DataError",
+    "Derived",
     "ElasticityBounds",
     "FactorOrder",
     "Formula",
@@ -100,26 +151,58 @@ __all__ = [
     "RelocChoiceWarning",
     "Resampled",
     "Ridge",
+    "Scenario",
     "SeparationError",
     "SpecificationError",
     "StoreError",
     "SubsetLogit",
+    "TestResult",
     "Treatments",
     "UtilitySpec",
     "__version__",
+    "adjusted_rho_test",
     "as_poisson",
+    "calibration",
     "compare",
+    "compare_scenarios",
     "compare_treatments",
+    "cross_validate",
     "doctor",
+    "elasticities",
     "elasticity_bounds",
+    "equal_lambdas_test",
+    "expected_utility",
     "factor_order",
     "fixed_strata",
     "from_event_counts",
+    "hausman_mcfadden",
+    "hit_table",
+    "information_matrix_test",
+    "lincom",
     "load",
+    "logsums",
+    "marginal_effects",
+    "nlcom",
+    "no_nests_test",
     "one_case_each",
+    "pooling_table",
+    "pooling_test",
+    "predict_scenario",
+    "score_test",
+    "scores",
     "shared_weights",
+    "shares",
     "shift_constants",
+    "simulate_scenario",
+    "small_hsiao",
+    "surplus",
+    "tree_probabilities",
+    "utility_maximisation_test",
+    "vuong_test",
+    "vuong_variance_test",
     "weights_test",
+    "welfare_change",
+    "willingness_to_pay",
 ]
 
 
