@@ -77,7 +77,7 @@ footer { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: var(--soft
 @media print { nav { display: none; } .box { overflow: visible; border: 0; } h2 { break-after: avoid; } }
 """
 _MARKS = {"good": "Fine", "warning": "Warning", "refused": "Refused"}
-_WORDY = 45
+_WORDY = 24
 
 
 def page(report: Report) -> str:
