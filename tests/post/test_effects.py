@@ -269,7 +269,9 @@ def test_separated_parameters_are_told_in_words():
     text = " ".join(str(shown).split())
     assert "never has no finite estimate" in text
     assert "nan" not in text
-    assert np.isfinite(shown.table["estimate"]).all()
+    assert shown.table["estimate"].isna().all()
+    share = rc.shares(fit)
+    assert np.isfinite(share.table["estimate"]).all()
 
 
 def test_tables_show_and_stay():

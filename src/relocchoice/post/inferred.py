@@ -159,13 +159,14 @@ def infer(fit: ChoiceResults, function: Function, sampling: Sampling) -> Inferre
     """
     theta = np.array(fit.moments.theta, dtype=float)
     covariance, lacking = known_covariance(fit)
-    delta = sampling.interval == "delta"
+    delta = sampling.interval == "delta" or bool(lacking.any())
     values, gradient = function(theta, delta)
     if delta and gradient is None:
         gradient = _differences(lambda at: function(at, False)[0], theta, covariance, fit)
     if gradient is None:
-        return _drawn(fit, function, theta, covariance, lacking, values, sampling)
-    touched = np.abs(gradient[:, lacking]).max(axis=1, initial=0.0) > 1e-12 * (1 + np.abs(values))
+        return _drawn(fit, function, theta, covariance, values, sampling)
+    touched = _depends(gradient, values, lacking)
+    values = np.where(_arbitrary(fit, gradient, values), np.nan, values)
     root = gradient @ covariance
     errors = np.sqrt(np.maximum(np.einsum("mp,mp->m", root, gradient), 0.0))
     errors[touched] = np.nan
@@ -178,6 +179,22 @@ def infer(fit: ChoiceResults, function: Function, sampling: Sampling) -> Inferre
     if touched.any():
         notes = [*(notes if not touched.all() else []), _why(fit, lacking)]
     return Inferred(values, errors, values - half, values + half, whole, tuple(notes))
+
+
+def _arbitrary(fit: ChoiceResults, gradient: Floats, values: Floats) -> NDArray[np.bool_]:
+    """(m,) which values change along directions in which the estimates have no finite end: they say how far one went."""
+    moments = fit.moments
+    free = moments.jacobian @ moments.flat
+    ways = np.c_[free, np.eye(len(moments.theta))[:, (fit.parameters["status"] == "dropped").to_numpy()]]
+    size = np.abs(ways).max(axis=0, initial=0.0)
+    moves: NDArray[np.bool_] = (np.abs(gradient @ (ways / size)) > 1e-9 * (1 + np.abs(values))[:, None]).any(axis=1)
+    return moves
+
+
+def _depends(gradient: Floats, values: Floats, parameters: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(m,) which values move with some of the parameters (p,)."""
+    moves: NDArray[np.bool_] = np.abs(gradient[:, parameters]).max(axis=1, initial=0.0) > 1e-12 * (1 + np.abs(values))
+    return moves
 
 
 def known_covariance(fit: ChoiceResults) -> tuple[Floats, NDArray[np.bool_]]:
@@ -198,7 +215,7 @@ def _why(fit: ChoiceResults, lacking: NDArray[np.bool_]) -> str:
     bad = [f"{name} {words[status]}" for name, status in parameters["status"].items() if status in words]
     if bad:
         more = f", and {len(bad) - 4} more" if len(bad) > 4 else ""
-        return f"No standard error where these matter: {'; '.join(bad[:4])}{more}."
+        return f"No standard error where these matter, and no estimate where the limit gives none: {'; '.join(bad[:4])}{more}."
     return f"Standard errors are not available: {fit.covariance.description}."
 
 
@@ -237,14 +254,11 @@ def _drawn(
     function: Function,
     theta: Floats,
     covariance: Floats,
-    lacking: NDArray[np.bool_],
     values: Floats,
     sampling: Sampling,
 ) -> Inferred:
     """Quantiles and standard deviations over the draws."""
     blank = np.full(len(values), np.nan)
-    if lacking.any():
-        return Inferred(values, blank, blank, blank, None, (_why(fit, lacking),))
     draws, outside = parameter_draws(fit, sampling)
     if outside > 0.5 * sampling.draws:
         note = f"No intervals: {outside} of {sampling.draws} draws have a lambda that is not positive."
