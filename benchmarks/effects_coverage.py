@@ -143,9 +143,7 @@ class Trial:
         return np.asarray((self.lower <= self.truth) & (self.truth <= self.upper))
 
 
-def run(
-    samples: int, n: int = 600, seed: int = 1, of: Callable[[rc.ChoiceResults], pd.DataFrame] = figures
-) -> Trial:
+def run(samples: int, n: int = 600, seed: int = 1, of: Callable[[rc.ChoiceResults], pd.DataFrame] = figures) -> Trial:
     """Draw, fit and evaluate ``samples`` times."""
     data = cases(n)
     known = true_fit(data)
@@ -189,7 +187,8 @@ def table(trial: Trial) -> pd.DataFrame:
 
 def markdown(frame: pd.DataFrame) -> str:
     """The table as Markdown."""
-    lines = ["| figures | " + " | ".join(["number", *frame.columns[1:]]) + " |", "|---" * (len(frame.columns) + 1) + "|"]
+    head = " | ".join(["figures", "number", *frame.columns[1:]])
+    lines = [f"| {head} |", "|---" * (len(frame.columns) + 1) + "|"]
     lines += [f"| {kind} | " + " | ".join(row) + " |" for kind, row in zip(frame.index, frame.to_numpy(), strict=True)]
     return "\n".join(lines)
 
@@ -206,8 +205,8 @@ def main() -> None:
     print(markdown(table(trial)))
     noise = 100 * np.sqrt(0.95 * 0.05 / len(trial.estimates))
     print(
-        f"\n{len(trial.estimates)} samples of {options.cases} cases ({trial.failed} without a finite maximum left out); "
-        f"one simulation standard error of an exact 95 % is {noise:.2f} points."
+        f"\n{len(trial.estimates)} samples of {options.cases} cases, {trial.failed} more without a finite maximum left "
+        f"out; one simulation standard error of an exact 95 % is {noise:.2f} points."
     )
     if options.out:
         each = pd.DataFrame({"truth": trial.truth, "covered %": 100 * trial.covered.mean(axis=0)}, index=trial.index)

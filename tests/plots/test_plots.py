@@ -169,7 +169,8 @@ def test_what_is_no_table(call, message):
 def test_elasticities():
     values = np.array([[-1.5, 0.2, 0.3], [0.1, -0.004, np.nan], [0.4, 0.5, -0.9]])
     names = ["coast", "50% of $x$", "a long name of a place"]
-    ax = plots.elasticities(pd.DataFrame(values, index=names, columns=names), labels={"coast": "Küste"})
+    index, columns = pd.Index(names, name="probability of"), pd.Index(names, name="variable of")
+    ax = plots.elasticities(pd.DataFrame(values, index=index, columns=columns), labels={"coast": "Küste"})
     assert texts(ax)[:6] == ["−1.50", "0.20", "0.30", "0.10", "0.00", "–"]
     image = ax.images[0]
     assert image.get_clim() == (-1.5, 1.5)

@@ -177,7 +177,10 @@ def scenario_differences(
         As :func:`effects`.
     """
     given = getattr(table, "table", table)
-    bounds = tuple(name for name in (lower, upper) if name in getattr(given, "columns", ()))
+    held = getattr(given, "columns", ())
+    if estimate == "estimate" and estimate not in held and "difference" in held:  # as compare_scenarios calls it
+        estimate = "difference"
+    bounds = tuple(name for name in (lower, upper) if name in held)
     frame = _frame(table, (estimate, *bounds), None)
     frame = frame.sort_values(estimate, ascending=False) if sort else frame
     scale = 100.0 if percentage_points else 1.0

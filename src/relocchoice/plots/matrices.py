@@ -25,8 +25,8 @@ def elasticities(
     table: Any,
     *,
     labels: Mapping[str, str] | None = None,
-    rows: str = "probability of",
-    columns: str = "variable of",
+    rows: str | None = None,
+    columns: str | None = None,
     quantity: str = "elasticity",
     ax: Axes | None = None,
 ) -> Axes:
@@ -34,9 +34,10 @@ def elasticities(
 
     Parameters
     ----------
-    table : data frame, or a record with one as ``table``; rows respond, columns change.
+    table : data frame, or what ``rc.elasticities`` returns for one variable.
     labels : what to print for an alternative.
-    rows, columns, quantity : names of the axes and of the colour scale.
+    rows, columns : names of the axes; None: those of the table's index and columns.
+    quantity : name of the colour scale.
     ax : where to draw; a new figure if None.
 
     Raises
@@ -44,7 +45,7 @@ def elasticities(
     OptionError
         For something that is not a table of numbers, or an empty one.
     """
-    frame = getattr(table, "table", table)
+    frame = table.matrix() if hasattr(table, "matrix") else getattr(table, "table", table)
     if not isinstance(frame, pd.DataFrame) or frame.empty:
         raise OptionError(
             "table is a data frame with one row and one column an alternative, or a record that holds one"
@@ -79,7 +80,8 @@ def elasticities(
     bar.outline.set_visible(False)
     for side in ax.spines.values():
         side.set_visible(False)
-    style.axis_labels(ax, x=columns, y=rows)
+    heads = (frame.index.name if rows is None else rows, frame.columns.name if columns is None else columns)
+    style.axis_labels(ax, x=str(heads[1] or ""), y=str(heads[0] or ""))
     return ax
 
 

@@ -163,7 +163,7 @@ def infer(fit: ChoiceResults, function: Function, sampling: Sampling) -> Inferre
     values, gradient = function(theta, delta)
     if delta and gradient is None:
         gradient = _differences(lambda at: function(at, False)[0], theta, covariance, fit)
-    if gradient is None:
+    if not delta or gradient is None:
         return _drawn(fit, function, theta, covariance, values, sampling)
     touched = _depends(gradient, values, lacking)
     values = np.where(_arbitrary(fit, gradient, values), np.nan, values)
