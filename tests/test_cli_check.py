@@ -41,6 +41,11 @@ def test_without_a_formula_no_model_is_checked(moves: str, capsys: pytest.Captur
     assert "no model was checked" in capsys.readouterr().out
 
 
+def test_warnings_count_when_strict(moves: str) -> None:
+    assert cli.main(["check", moves, *LONG]) == 0
+    assert cli.main(["check", moves, *LONG, "--strict"]) == 1
+
+
 def test_a_broken_table(moves: str, capsys: pytest.CaptureFixture[str]) -> None:
     MOVES.assign(chosen=0).to_csv(moves, index=False)
     assert cli.main(["check", moves, *LONG, "--formula", "chosen ~ price"]) == 1

@@ -135,7 +135,7 @@ def test_what_needs_the_problem_is_handed_on(make_results, monkeypatch):
     fit = make_results()
     assert fit.with_cov("cluster", groups=[1, 2]) == "other"
     assert called == [
-        ((fit, "cluster"), {"groups": [1, 2], "small_sample": None, "draws": 999, "seed": 0, "data": None})
+        ((fit, "cluster"), {"groups": [1, 2], "small_sample": None, "draws": None, "seed": None, "data": None})
     ]
     assert fit.predict("d").iloc[0, 0] == "d"
 

@@ -82,7 +82,7 @@ def test_what_cannot_be_compared_says_so():
         compare_treatments(FORMULA, plain)
     with pytest.raises(rc.OptionError, match="nested"):
         compare_treatments(rc.NestedLogit(FORMULA, {"a": [0, 1, 2], "b": [3, 4, 5, 6, 7]}), data)
-    with pytest.raises(rc.OptionError, match="model=3"):
+    with pytest.raises(rc.OptionError, match="model='int'"):
         compare_treatments(3, data)
     with pytest.raises(rc.DataError, match="not DataFrame"):
         compare_treatments(FORMULA, pd.DataFrame())

@@ -27,7 +27,8 @@ def add(commands: Any) -> None:
         help="check a table of choices, and whether a model on it can be estimated",
         description="Report every problem of a table of choices (CSV, TSV or Parquet); with --formula also what keeps "
         "the model from a finite, unique maximum: collinear columns and separation, with the cells behind it. "
-        "Exit code 0: nothing is wrong; 1: something is; 2: an argument is wrong.",
+        "Exit code 0: nothing is wrong (warnings do not count without --strict); 1: something is; 2: an argument is "
+        "wrong.",
     )
     parser.add_argument("file", metavar="FILE", help="the table: .csv, .tsv, .txt (tabs), .parquet; .csv.gz also")
     parser.add_argument("--separator", metavar="CHAR", help="between the fields; default: by the file's ending")
@@ -49,6 +50,7 @@ def add(commands: Any) -> None:
         metavar="NAME=ALTERNATIVE:COLUMN,...",
         help="wide: the columns of a variable that differs between alternatives; repeat",
     )
+    parser.add_argument("--strict", action="store_true", help="count the doctor's warnings as something wrong")
     parser.add_argument("--weight-kind", choices=("frequency", "sampling"), default="frequency")
     parser.add_argument("--missing", choices=("error", "drop"), default="error")
     parser.add_argument("--single-alternative", choices=("error", "drop", "keep"), default="error")
@@ -75,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         policy.pop("weight_kind")
     report = doctor(table, layout=arguments.layout, **policy, **columns)
     show(f"{report}\n")
-    if not report.ok:
+    if not report.ok or (arguments.strict and report.warnings):
         return 1
     if model is None:
         show("No --formula was given: no model was checked.\n")

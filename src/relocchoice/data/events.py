@@ -78,6 +78,8 @@ def one_case_each(data: ChoiceData) -> ChoiceData:
     DataError
         For data without choices.
     """
+    if not isinstance(data, ChoiceData):
+        raise DataError(f"one case a destination is made of a ChoiceData, not of {type(data).__name__}")
     if data.chosen is None:
         raise DataError("these data have no choices: give the chosen column when reading them")
     row_case = data.row_case()
@@ -199,15 +201,10 @@ def from_event_counts(
     columns = read_frame(table)
     events, places = columns.get(event, "event"), columns.get(alternative, "alternative")
     flags = _read_counts(columns.get(count, "count").rename(count), events, places)
-    if destinations is not None:
-        stated = columns.get(destinations, "destinations").rename(destinations)
-        findings = _stated(stated, events, flags, count)
-        if findings:
-            raise DataError(findings)
     roles = [event, alternative, available, unit]
     kept = {name: columns.get(name, "column") for name in roles if name is not None}
     kept |= columns.others({*kept, count})
-    return ChoiceData.from_long(
+    data = ChoiceData.from_long(
         {**kept, count: flags},
         case=event,
         alternative=alternative,
@@ -218,6 +215,12 @@ def from_event_counts(
         single_alternative=single_alternative,
         several=True,
     )
+    if destinations is not None:
+        stated = columns.get(destinations, "destinations").rename(destinations)
+        findings = _stated(stated, events, flags, count)
+        if findings:
+            raise DataError(findings)
+    return data
 
 
 def _read_counts(counts: pd.Series, events: pd.Series, alternatives: pd.Series) -> pd.Series:

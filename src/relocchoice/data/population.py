@@ -15,6 +15,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data import views
@@ -67,6 +68,8 @@ def strata_of(data: ChoiceData, shares: Mapping[Any, float], by: str | None = No
         When shares are incomplete, not positive or do not sum to one, name what the data do not have, or belong to a
         stratum that the sample does not hold.
     """
+    if isinstance(shares, pd.Series):
+        shares = shares.to_dict()
     if not isinstance(shares, Mapping) or not shares:
         raise DataError(f"shares={show(shares)} is not a mapping label -> population share")
     labels, label_of_case, noun = _labels(data, by)

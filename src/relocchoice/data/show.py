@@ -32,6 +32,10 @@ def _facts(data: ChoiceData) -> list[tuple[str, str]]:
     return facts + [("note", note) for note in data.notes]
 
 
+def _cases(count: int) -> str:
+    return f"{count:,} case{'s' * (count != 1)}"
+
+
 def _chosen(data: ChoiceData) -> str:
     if data.chosen is None:
         return "unknown (for prediction)"
@@ -39,7 +43,7 @@ def _chosen(data: ChoiceData) -> str:
         return "known"
     taken = data.n_taken
     most = int(taken.max()) if len(taken) else 0
-    return f"known, {int(taken.sum()):,} in all, up to {most} a case ({int((taken > 1).sum()):,} cases took several)"
+    return f"known, {int(taken.sum()):,} in all, up to {most} a case ({_cases(int((taken > 1).sum()))} took several)"
 
 
 def as_text(data: ChoiceData) -> str:

@@ -185,7 +185,7 @@ class Ridge:
             if not isinstance(value, Real) or isinstance(value, bool):
                 raise OptionError.of(name, value, "a number")
         RidgePenalty(self.sd, self.mean)
-        if self.constants not in (True, False):
+        if not isinstance(self.constants, bool):
             raise OptionError.of("constants", self.constants, "True, False")
 
     def on(self, columns: UtilityColumns, space: ParamSpace) -> RidgePenalty:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import ClassVar
 
 import numpy as np
@@ -25,7 +26,7 @@ _CONTRADICTION = 1e-8
 _NO_SPREAD = 1e-7
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TestResult:
     """A test's outcome; a test that cannot be made says why in the same type.
 
@@ -53,6 +54,12 @@ class TestResult:
     def applies(self) -> bool:
         """Whether there is a statistic."""
         return self.df > 0
+
+    def __repr__(self) -> str:
+        return f"<TestResult {self}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(str(self))}</p>"
 
     def __str__(self) -> str:
         if not self.applies:

@@ -165,6 +165,8 @@ def _check_options(against: str, best: str, alpha: float, draws: int, seed: int)
 
 
 def _checked(estimates: pd.Series, covariance: Any) -> tuple[Floats, Floats]:
+    if not isinstance(estimates, pd.Series):
+        raise SpecificationError(f"estimates are a Series effect -> estimate, not {type(estimates).__name__}")
     effects = estimates.to_numpy(dtype=np.float64)
     matrix = np.asarray(covariance, dtype=np.float64)
     if len(effects) < 2:

@@ -58,9 +58,10 @@ def judge(
     return _certified(Identification(False, flat, infinite, cells, sentence, judged or None), proof)
 
 
-def infinite_findings(identification: Identification) -> list[Finding]:
+def infinite_findings(spec: ModelSpec, identification: Identification) -> list[Finding]:
     """One finding an infinite estimate that the search met, then one a cell behind it."""
-    way_out = "; use separation='warn' or 'firth', pool the cells, or leave the variable out"
+    modes = "'warn'" if spec.family == "subset" else "'warn' or 'firth'"
+    way_out = f"; use separation={modes}, pool the cells, or leave the variable out"
     out = [
         Finding("separated", f"{name} runs to {'plus' if sign > 0 else 'minus'} infinity{way_out}", column=name)
         for name, sign in identification.infinite

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,14 +29,12 @@ from relocchoice.engine.problem import Problem
 from relocchoice.errors import DataError, SpecificationError
 from relocchoice.post.slopes import Slopes, slopes
 from relocchoice.results import numbers
+from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
 from relocchoice.results.table import Table
 from relocchoice.spec.labels import plain
-
-if TYPE_CHECKING:
-    from relocchoice.results.choice_results import ChoiceResults
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -100,6 +98,8 @@ def elasticity_bounds(fit: ChoiceResults, variable: str, *, at: ChoiceData | Non
     SpecificationError : the model is another one, or the variable moves no utility, or is one a case.
     DataError : the fit has no finite maximum or no data, or the variable does not hold numbers.
     """
+    if not isinstance(fit, ChoiceResults):
+        raise DataError(f"elasticity_bounds takes the results of a fit, not {type(fit).__name__}")
     data, problem = _evaluated_at(fit, at)
     shares = _shares(fit, data, problem)
     moving = slopes(fit.encoding, data, variable)

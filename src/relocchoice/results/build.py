@@ -22,7 +22,7 @@ from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.loglik import constants_loglik, null_loglik
 from relocchoice.engine.penalty import FirthPenalty, Penalty, Ridge, check_penalised
 from relocchoice.engine.problem import Problem
-from relocchoice.engine.search import SearchOptions, bare_problem, reference_information
+from relocchoice.engine.search import Found, SearchOptions, bare_problem, reference_information
 from relocchoice.errors import (
     DataError,
     Finding,
@@ -46,6 +46,10 @@ from relocchoice.spec.columns import UtilityColumns
 from relocchoice.spec.model import ModelSpec, apply_unavailable
 
 Floats = NDArray[np.float64]
+_OTHER_CURVATURE = (
+    "At the penalised estimates the log-likelihood's own Hessian is not negative definite; the covariance is from that "
+    "of the penalised log-likelihood."
+)
 NOTHING_DROPPED = "Nothing was dropped: in this model separation shows only in the search, not before it."
 
 
@@ -89,7 +93,7 @@ def estimate(
         return results
     # only models that the certificate cannot judge come here: what it would have told is known from the search
     if request.separation == "error":
-        raise SeparationError(infinite_findings(results.identification))
+        raise SeparationError(infinite_findings(spec, results.identification))
     if request.separation == "firth":
         return _estimate(spec, data, replace(request, penalty="firth"), on_step)
     return replace(results, notes=(*results.notes, NOTHING_DROPPED))
@@ -136,7 +140,12 @@ def _estimate(
         trace=trace_frame(found, problem.weight_scale),
         starts=found.starts,
         seconds=found.seconds,
-        notes=(*data.notes, *end.notes, *fit_notes(spec, found)),
+        notes=(
+            *data.notes,
+            *end.notes,
+            *fit_notes(spec, found),
+            *([] if _own_curvature(found) else [_OTHER_CURVATURE]),
+        ),
         moments=moments,
         problem=end.bound,
         penalty=end.penalty,
@@ -260,8 +269,8 @@ def recompute_covariance(
     *,
     groups: Any = None,
     small_sample: bool | None = None,
-    draws: int = 999,
-    seed: int = 0,
+    draws: int | None = None,
+    seed: int | None = None,
     data: ChoiceData | None = None,
 ) -> ChoiceResults:
     """The same estimates with another covariance, from the moments of the one fit.
@@ -277,7 +286,10 @@ def recompute_covariance(
     if kind == "bootstrap":
         from relocchoice.results.resampling import bootstrap_covariance  # it resamples results, so it imports them
 
-        return replace(results, covariance=bootstrap_covariance(results, draws, seed, groups=groups, data=data))
+        drawn = bootstrap_covariance(results, draws or 999, seed or 0, groups=groups, data=data)
+        return replace(results, covariance=drawn)
+    if draws is not None or seed is not None:
+        raise OptionError(f"draws= and seed= go with the kind 'bootstrap', not with {kind!r}")
     if kind != "none" and not results.moments.finite.any() and not results.moments.settled:
         return replace(results, covariance=_nothing_estimated(results.moments))
     clusters = None
@@ -342,7 +354,8 @@ def _moments(end: Searched) -> Moments:
     bound, found = end.bound, end.found
     problem, at = bound.problem, found.maximum
     moving = ~at.active
-    flat = flat_directions(found.curvature, found.reference, moving)
+    # of what was maximised: a log-likelihood may be flat or worse where a penalty holds the estimates
+    flat = flat_directions(at.evaluation.hessian, found.reference, moving)
     jacobian = problem.jacobian
     held = np.abs(jacobian[:, at.active]).sum(axis=1) > 0
     estimated = np.abs(jacobian).sum(axis=1) > 0
@@ -352,7 +365,7 @@ def _moments(end: Searched) -> Moments:
     return Moments(
         theta=problem.user(at.x) if end.theta is None else end.theta,
         free=at.x,
-        hessian=found.curvature,
+        hessian=_curvature(found),
         opg=found.loglik.opg,
         opg_squared=found.loglik.opg_squared,
         jacobian=jacobian,
@@ -363,6 +376,20 @@ def _moments(end: Searched) -> Moments:
         weight_kind=bound.data.weight_kind,
         effective_n=_effective_n(end) if bound.data.weight_kind in PROBABILITY_WEIGHTS else None,
     )
+
+
+def _curvature(found: Found) -> Floats:
+    """(q, q) the Hessian behind the covariance: the log-likelihood's under Firth's penalty, where that is definite."""
+    if _own_curvature(found):
+        return found.curvature
+    return found.maximum.evaluation.hessian
+
+
+def _own_curvature(found: Found) -> bool:
+    """Whether the Hessian that the covariance should come from is negative definite, if that is not the maximum's."""
+    if found.curvature is found.maximum.evaluation.hessian:
+        return True
+    return flat_directions(found.curvature, found.reference, ~found.maximum.active).shape[1] == 0
 
 
 def _effective_n(end: Searched) -> float:

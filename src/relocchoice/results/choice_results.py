@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,7 +136,7 @@ class ChoiceResults:
         OptionError
             Unless 0 < alpha < 1.
         """
-        if not 0 < alpha < 1:
+        if not isinstance(alpha, Real) or not 0 < alpha < 1:
             raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
         half = normal_quantile(alpha / 2) * self.bse
         centre = self.params.where(half.notna())
@@ -196,10 +197,16 @@ class ChoiceResults:
     def llr_pvalue(self) -> float:
         """P-value of :attr:`llr`, by the likelihood whatever the covariance; NaN where chi-squared is not its law.
 
-        That is so without degrees of freedom, when the model does not nest :attr:`llr_null`, for penalised estimates,
-        and when dissimilarity parameters are estimated: under constants only, these are not identified.
+        That is so without degrees of freedom, when the model does not nest :attr:`llr_null`, for penalised and infinite
+        estimates, and when dissimilarity parameters are estimated: under constants only, these are not identified.
         """
-        if self.penalty is not None or self.llr_df <= 0 or not self._nests_null() or self._estimates_lambdas():
+        if (
+            self.penalty is not None
+            or self.identification.infinite
+            or self.llr_df <= 0
+            or not self._nests_null()
+            or self._estimates_lambdas()
+        ):
             return math.nan
         return chi2_tail(self.llr, self.llr_df)
 
@@ -321,8 +328,8 @@ class ChoiceResults:
         *,
         groups: Any = None,
         small_sample: bool | None = None,
-        draws: int = 999,
-        seed: int = 0,
+        draws: int | None = None,
+        seed: int | None = None,
         data: Any = None,
     ) -> ChoiceResults:
         """The same estimates with another covariance.
@@ -332,7 +339,7 @@ class ChoiceResults:
         kind : ``"hessian"``, ``"opg"``, ``"robust"``, ``"cluster"`` (needs ``groups``), ``"bootstrap"``, ``"none"``.
         groups : one label a case, or the name of a case-level column.
         small_sample : whether to multiply by the small-sample factor; None for the kind's usual choice.
-        draws, seed : of the bootstrap.
+        draws, seed : of the bootstrap; 999 and 0 if None.
         data : the data of the estimation, where the results were loaded from a file and do not hold what is needed.
         """
         from relocchoice.results.build import recompute_covariance

@@ -89,10 +89,20 @@ class OrderedLogit:
         levels = self.levels if self.levels is not None else _ordered_levels(frame, response)
         if len(levels) < 2 or len(set(levels)) < len(levels):
             raise OptionError.of("levels", list(levels), "two different ratings or more, from best to worst")
+        _check_ratings(frame, response, levels)
         results = _results(self.formula, response, fit_ordered(frame, response, terms, levels, weights, max_iterations))
         if not results.converged:
             warnings.warn(results.status_message, ConvergenceWarning, stacklevel=2)
         return results
+
+
+def _check_ratings(frame: Any, response: str, levels: tuple[Any, ...]) -> None:
+    """Refuse ratings that are none of the levels."""
+    held = read_frame(frame).get(response, "the left side of the formula").dropna().drop_duplicates()
+    foreign = [label for label in map(plain_label, held) if label not in levels]
+    if foreign:
+        message = f"column {response!r} holds {show_some(foreign)}, which levels={list(levels)} do not name"
+        raise DataError([Finding("levels", message, column=response)])
 
 
 def _ordered_levels(frame: Any, response: str) -> tuple[Any, ...]:

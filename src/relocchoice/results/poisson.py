@@ -25,7 +25,9 @@ from relocchoice.engine.bind import Bound
 from relocchoice.engine.collapse import same_cases
 from relocchoice.errors import DataError, SpecificationError
 from relocchoice.results import numbers
+from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.frozen import CopiedFrame
+from relocchoice.results.rebound import refuse_moved
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
 from relocchoice.results.table import Table
@@ -136,6 +138,8 @@ def as_poisson(fit: ChoiceResults) -> PoissonCounts:
 
 
 def _usable(fit: ChoiceResults) -> Bound:
+    if not isinstance(fit, ChoiceResults):
+        raise DataError(f"as_poisson takes the results of a fit, not {type(fit).__name__}")
     if fit.spec.family != "multinomial":
         raise SpecificationError(
             f"a {fit.spec.family} logit is no Poisson regression of counts; only the multinomial logit is"
@@ -150,6 +154,11 @@ def _usable(fit: ChoiceResults) -> Bound:
         raise DataError(
             f"the choice model has no finite maximum, so the Poisson regression has none: {fit.status_message}"
         )
+    if fit.penalty is not None:
+        raise DataError("penalised estimates are not those of a Poisson regression; fit the model without penalty")
+    if (fit.parameters["status"] == "dropped").any():
+        raise DataError("separated alternatives were dropped, so the counts are no longer those of the data")
+    refuse_moved(fit, "the Poisson regression")
     bound: Bound = fit.problem
     if bound.data.picked is not None:
         raise DataError("cases that take several alternatives are no counts of single choices")

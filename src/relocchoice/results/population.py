@@ -163,6 +163,11 @@ def fixed_strata(results: ChoiceResults, *, data: ChoiceData | None = None) -> C
     """
     if results.weight_kind != "choice-based":
         raise DataError(f"fixed_strata is for choice-based weights, not {results.weight_kind or 'none'}")
+    if results.covariance.kind in ("cluster", "bootstrap"):
+        raise DataError(
+            f"fixed_strata would replace the {results.covariance.kind} covariance by one of independent cases; "
+            "take fit.with_cov('robust') first"
+        )
     if data is None and results.problem is None:
         raise DataError("this fit was loaded from a file, which holds no data; pass data=")
     bound = results.problem

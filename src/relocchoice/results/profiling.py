@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from relocchoice.errors import IdentificationError, OptionError
 from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions
 from relocchoice.inference.profile import ProfileCurve, profile_curve, profile_interval
 from relocchoice.inference.restricted import SAMPLING_WEIGHTS, Surface, likelihood_ratio, surface
-from relocchoice.results.rebound import rebound
+from relocchoice.results.rebound import rebound, refuse_moved
 
 if TYPE_CHECKING:
     from relocchoice.results.choice_results import ChoiceResults
@@ -65,7 +66,7 @@ def profile_figures(results: ChoiceResults, alpha: float, data: ChoiceData | Non
 
 
 def _check_alpha(alpha: float) -> None:
-    if not 0 < alpha < 1:
+    if not isinstance(alpha, Real) or not 0 < alpha < 1:
         raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
 
 
@@ -103,6 +104,7 @@ def likelihood_ratio_test(
 
 
 def _surface(results: ChoiceResults, data: ChoiceData | None) -> Surface:
+    refuse_moved(results, "the likelihood of other values")
     if results.weight_kind in PROBABILITY_WEIGHTS:
         raise OptionError(SAMPLING_WEIGHTS)
     if not results.converged and not results.identification.infinite:

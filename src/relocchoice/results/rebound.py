@@ -6,12 +6,24 @@ from typing import TYPE_CHECKING
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.engine.bind import Bound, bind
-from relocchoice.errors import DataError
+from relocchoice.errors import DataError, OptionError
 from relocchoice.inference.separation import certify, dropped
 from relocchoice.spec.model import apply_unavailable
 
 if TYPE_CHECKING:
     from relocchoice.results.choice_results import ChoiceResults
+
+
+def refuse_moved(results: ChoiceResults, what: str) -> None:
+    """Refuse to estimate again where the estimates are no longer those that the data give.
+
+    Raises
+    ------
+    OptionError : names what was asked for and the way out.
+    """
+    settled = getattr(results.moments, "settled", "")
+    if settled:
+        raise OptionError(f"{what} is not available: {settled}; take it from the fit before (its slopes are the same)")
 
 
 def rebound(results: ChoiceResults, data: ChoiceData | None) -> Bound:

@@ -327,6 +327,6 @@ def _notes(record: Resampled) -> tuple[str, ...]:
     if record.unit != "cases" and record.sampled.total < 10:
         sentences.append(
             f"Few units: {record.sampled.total} are drawn. The standard errors are unreliable; for tests see "
-            "wild_score_test."
+            "fit.wild_test(...)."
         )
     return tuple(sentence for sentence in sentences if sentence)

@@ -26,7 +26,7 @@ from relocchoice.inference.resample import Deletions, Draws, Sampled, accelerati
 from relocchoice.inference.wild import WildWeights, wild_score
 from relocchoice.results import words
 from relocchoice.results.choice_results import ChoiceResults
-from relocchoice.results.rebound import rebound
+from relocchoice.results.rebound import rebound, refuse_moved
 from relocchoice.results.resampled import Resampled
 
 Floats = NDArray[np.float64]
@@ -178,6 +178,7 @@ def wild_score_test(
     SpecificationError : hypotheses that are not linear or name unknown parameters.
     """
     _check_whole("seed", seed, 0)
+    refuse_moved(results, "the wild score test")
     restrictions = linear_restrictions(hypotheses, [str(name) for name in results.parameters.index], values)
     bound = rebound(results, data)
     if groups is None and bound.data.unit is None:
@@ -237,6 +238,7 @@ def _plan(
             f"there is nothing to resample: {results.status_message}. Resampling needs finite estimates; "
             "a penalised fit (Firth) has them"
         )
+    refuse_moved(results, "resampling")
     bound = rebound(results, data)
     data, problem = bound.data, bound.problem
     units = data.unit if groups is None else group_codes(data, groups, "groups")

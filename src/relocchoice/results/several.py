@@ -109,7 +109,7 @@ def _specification(model: Any) -> ModelSpec:
         return ModelSpec("multinomial", model)
     spec = model if isinstance(model, ModelSpec) else getattr(model, "spec", None)
     if not isinstance(spec, ModelSpec) or spec.family not in ("multinomial", "subset"):
-        shown = f"a {spec.family} model" if isinstance(spec, ModelSpec) else model
+        shown = f"a {spec.family} model" if isinstance(spec, ModelSpec) else type(model).__name__
         raise OptionError.of("model", shown, "a formula, a UtilitySpec, a MultinomialLogit, a SubsetLogit")
     return spec
 

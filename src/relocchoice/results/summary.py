@@ -212,6 +212,7 @@ def _notes(results: ChoiceResults) -> tuple[str, ...]:
         words.covariance(results.covariance),
         words.few_clusters(results.covariance, results.df_model),
         words.separated_sandwich(results),
+        words.loose_lambdas(results),
         words.reference_points(results),
         words.likelihood_ratio(results),
         words.normalisation(results),

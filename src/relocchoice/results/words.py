@@ -11,7 +11,7 @@ import pandas as pd
 from relocchoice.data.choice_data import PROBABILITY_WEIGHTS
 from relocchoice.engine.bind import degenerate_lambdas
 from relocchoice.results import numbers
-from relocchoice.results.blocks import LAMBDA_PREFIX
+from relocchoice.results.blocks import LAMBDA_PREFIX, is_dissimilarity
 
 if TYPE_CHECKING:
     from relocchoice.inference.covariance import Covariance
@@ -24,6 +24,7 @@ _NORMALISATIONS: Mapping[str, str] = {
     "bottom": "utilities on the scale of one lowest nest, P(j|m) ~ exp(V_j) in that nest",
 }
 _FEW_CLUSTERS = 10
+_LOOSE = 5.0
 _MISSPECIFIED = ("robust", "cluster", "bootstrap")
 
 
@@ -62,8 +63,8 @@ def convergence(results: ChoiceResults) -> str:
         return ""
     if results.identification.infinite:
         return (
-            f"NO FINITE MAXIMUM: {results.identification.verdict}. The log-likelihood and the finite estimates are "
-            "those of the limit, in which probabilities go to zero:"
+            f"NO FINITE MAXIMUM: {results.identification.verdict}; AIC and BIC count these as estimated. The "
+            "log-likelihood and the finite estimates are those of the limit, in which probabilities go to zero:"
         )
     if results.identification.flat:
         return (
@@ -97,6 +98,22 @@ def covariance(record: Covariance) -> str:
     if record.kind == "none":
         return f"Standard errors were not computed: {record.description}."
     return f"Standard errors: {record.description}."
+
+
+def loose_lambdas(results: ChoiceResults) -> str:
+    """A warning where a dissimilarity parameter has a standard error that leaves it open between 0 and 1."""
+    errors = results.bse[results.parameters["block"].map(is_dissimilarity).astype(bool)]
+    loose = [
+        f"{name} (standard error {numbers.significant(error, digits=3)})"
+        for name, error in errors.items()
+        if error > _LOOSE
+    ]
+    if not loose:
+        return ""
+    return (
+        f"The data hardly tell {', '.join(loose)}: neither these nor coefficients on their scale should be used; fix "
+        "or tie them, or leave the nest out."
+    )
 
 
 def separated_sandwich(results: ChoiceResults) -> str:
