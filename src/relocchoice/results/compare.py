@@ -11,7 +11,7 @@ import pandas as pd
 
 from relocchoice.errors import OptionError
 from relocchoice.results import numbers, words
-from relocchoice.results.blocks import is_dissimilarity, tied_to
+from relocchoice.results.blocks import INSTEAD, is_dissimilarity, tied_to
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.render import render
 from relocchoice.results.table import Table
@@ -224,8 +224,8 @@ def _estimate_cell(key: Key, column: _FitColumn, stars: bool, digits: int) -> st
     if key not in column.keys:
         return ""
     figures: Any = column.figures.loc[key[1]]
-    if figures["status"] == "flat":
-        return "not identified"
+    if figures["status"] in INSTEAD:
+        return INSTEAD[figures["status"]]
     mark = _mark(figures["pvalues"]) if stars else ""
     return numbers.significant(figures["estimate"], digits, figures["bse"]) + mark
 
