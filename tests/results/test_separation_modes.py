@@ -409,3 +409,13 @@ def test_units_do_not_matter(unit, quasi):
     assert scaled.llf == pytest.approx(plain.llf, abs=1e-7)
     assert scaled.params["x"] * unit == pytest.approx(plain.params["x"], rel=1e-6)
     assert scaled.bse["x"] * unit == pytest.approx(plain.bse["x"], rel=1e-5)
+
+
+def test_dropped_parameters_are_called_so_in_every_table() -> None:
+    table = {"period": ["1980s", "1990s"], "whole": [11, 40], "plant": [0, 26], "offices": [0, 2]}
+    data = rc.ChoiceData.from_counts(table, alternatives=["whole", "plant", "offices"], cell="period")
+    model = rc.MultinomialLogit("~ 0 | C(period, contr.treatment('1990s'))", base="whole")
+    kept = model.fit(data, separation="drop")
+    for text in (str(kept.summary()), str(rc.compare(kept))):
+        assert text.count("dropped") >= 2
+        assert "inf" not in text.replace("information", "")

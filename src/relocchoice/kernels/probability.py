@@ -206,7 +206,7 @@ def _slot_sums(chunk: Chunk, g: Floats) -> Floats:
     """(S, n) -> (S, K): the sum over the cases of each slot's columns times g."""
     out = np.zeros((len(g), chunk.n_coef))
     if len(chunk.generic):
-        out[:, chunk.generic_coef] += np.einsum("ksn,sn->sk", chunk.generic, g)
+        out[:, chunk.generic_coef] += np.matmul(chunk.generic.transpose(1, 0, 2), g[:, :, None])[:, :, 0]
     if len(chunk.zone):
         out[:, chunk.zone_coef] += (chunk.zone * g.sum(axis=1)).T
     for coef, values in zip(chunk.pool_coef, chunk.pool, strict=True):

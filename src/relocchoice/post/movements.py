@@ -6,6 +6,7 @@ one a case or zero somewhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -61,14 +62,14 @@ def movement(encoding: Encoding, data: ChoiceData, variable: str) -> Movement:
     logs = {f"log({variable})", f"np.log({variable})", f"log(`{variable}`)"}
     held = getattr(encoding, "offset", None)
     text = "" if held is None else held.text
-    labels = [column.label for column in base.columns]
-    rest = [label for label in labels if variable in label and label not in exact and label not in logs]
-    step = _steps(values)
-    moved = _moved(encoding, data, variable, values, step) if rest or variable in text else []
+    labels = [column.label for column in base.columns if names_variable(column.label, variable)]
+    needed = names_variable(text, variable) or any(label not in exact and label not in logs for label in labels)
+    step = _steps(values) if needed else values
+    moved = _moved(encoding, data, variable, values, step) if needed else []
     columns, by_difference = [], []
     for position, column in enumerate(base.columns):
         # a column can only move with a variable that its term names
-        if column.level == "constant" or variable not in column.label:
+        if column.level == "constant" or not names_variable(column.label, variable):
             continue
         change: Floats | None
         if column.label in exact:
@@ -93,6 +94,13 @@ def movement(encoding: Encoding, data: ChoiceData, variable: str) -> Movement:
     return Movement(
         variable, values, one_a_case(data, variable), tuple(columns), offset, tuple(dict.fromkeys(by_difference))
     )
+
+
+def names_variable(label: str, variable: str) -> bool:
+    """Whether an expression may name a variable; ``x1`` is not named by ``x10``."""
+    if not variable.isidentifier():
+        return variable in label
+    return re.search(rf"(?<!\w){re.escape(variable)}(?!\w)", label) is not None
 
 
 def not_in_model(variable: str, base: UtilityColumns) -> SpecificationError:

@@ -8,6 +8,9 @@ import pandas as pd
 
 CONSTANTS: Final = "Constants"
 WITHOUT_ERROR: Final = ("fixed", "infinite", "flat", "dropped")
+INSTEAD: Final = {"flat": "not identified", "dropped": "dropped"}
+"""Status of a parameter without an estimate -> what is printed in its place."""
+
 LAMBDA_PREFIX: Final = "lambda:"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
+from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.events import refuse_sets
 from relocchoice.data.groups import group_codes
 from relocchoice.data.universe import with_alternatives
@@ -22,7 +22,7 @@ from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.loglik import constants_loglik, null_loglik
 from relocchoice.engine.penalty import FirthPenalty, Penalty, Ridge, check_penalised
 from relocchoice.engine.problem import Problem
-from relocchoice.engine.search import Found, SearchOptions, bare_problem, reference_information
+from relocchoice.engine.search import SearchOptions, bare_problem, reference_information
 from relocchoice.errors import (
     DataError,
     Finding,
@@ -33,11 +33,12 @@ from relocchoice.errors import (
     SpecificationError,
 )
 from relocchoice.inference.covariance import Clusters, Covariance, Moments, check_kind, covariance
-from relocchoice.inference.identification import Identification, check_collinear, flat_directions, touched
+from relocchoice.inference.identification import Identification, check_collinear
 from relocchoice.inference.separation import Certificate, certify, separation_findings
 from relocchoice.inference.verdict import infinite_findings, judge
 from relocchoice.optimize.newton import Step
 from relocchoice.results.choice_results import ChoiceResults
+from relocchoice.results.moments import curvature_note, moments_of
 from relocchoice.results.outcome import estimated_parameters, fit_notes, status_message, trace_frame
 from relocchoice.results.parameters import parameter_frame
 from relocchoice.results.rebound import rebound
@@ -46,10 +47,6 @@ from relocchoice.spec.columns import UtilityColumns
 from relocchoice.spec.model import ModelSpec, apply_unavailable
 
 Floats = NDArray[np.float64]
-_OTHER_CURVATURE = (
-    "At the penalised estimates the log-likelihood's own Hessian is not negative definite; the covariance is from that "
-    "of the penalised log-likelihood."
-)
 NOTHING_DROPPED = "Nothing was dropped: in this model separation shows only in the search, not before it."
 
 
@@ -117,7 +114,7 @@ def _estimate(
     certificate = certify(spec, bound, reference)
     end = searched(spec, bound, certificate, reference, request.separation, penalty, first, request.options, on_step)
     found, problem = end.found, end.bound.problem
-    moments = _moments(end)
+    moments = moments_of(end)
     identification = _judged(spec, end, moments, certificate)
     clusters = None if codes is None else _clusters(end.bound, moments, codes)
     compared = data if end.kept is None else end.kept
@@ -144,7 +141,7 @@ def _estimate(
             *data.notes,
             *end.notes,
             *fit_notes(spec, found),
-            *([] if _own_curvature(found) else [_OTHER_CURVATURE]),
+            *curvature_note(found),
         ),
         moments=moments,
         problem=end.bound,
@@ -348,56 +345,6 @@ def _user_start(problem: Problem, start: Mapping[str, float]) -> Floats:
             raise OptionError.of(f"start[{name!r}]", value, "0.001 to 1000, as it is a dissimilarity parameter")
         theta[names.index(name)] = value
     return theta
-
-
-def _moments(end: Searched) -> Moments:
-    bound, found = end.bound, end.found
-    problem, at = bound.problem, found.maximum
-    moving = ~at.active
-    # of what was maximised: a log-likelihood may be flat or worse where a penalty holds the estimates
-    flat = flat_directions(at.evaluation.hessian, found.reference, moving)
-    jacobian = problem.jacobian
-    held = np.abs(jacobian[:, at.active]).sum(axis=1) > 0
-    estimated = np.abs(jacobian).sum(axis=1) > 0
-    finite = estimated & ~held & ~touched(flat, jacobian, found.reference)
-    finite &= ~np.isin(problem.space.names, end.dropped)
-    frequency = bound.data.weight_kind == "frequency"
-    return Moments(
-        theta=problem.user(at.x) if end.theta is None else end.theta,
-        free=at.x,
-        hessian=_curvature(found),
-        opg=found.loglik.opg,
-        opg_squared=found.loglik.opg_squared,
-        jacobian=jacobian,
-        moving=moving,
-        flat=flat,
-        finite=finite,
-        nobs=float(problem.weights.sum()) if frequency else float(np.count_nonzero(problem.weights)),
-        weight_kind=bound.data.weight_kind,
-        effective_n=_effective_n(end) if bound.data.weight_kind in PROBABILITY_WEIGHTS else None,
-    )
-
-
-def _curvature(found: Found) -> Floats:
-    """(q, q) the Hessian behind the covariance: the log-likelihood's under Firth's penalty, where that is definite."""
-    if _own_curvature(found):
-        return found.curvature
-    return found.maximum.evaluation.hessian
-
-
-def _own_curvature(found: Found) -> bool:
-    """Whether the Hessian that the covariance should come from is negative definite, if that is not the maximum's."""
-    if found.curvature is found.maximum.evaluation.hessian:
-        return True
-    return flat_directions(found.curvature, found.reference, ~found.maximum.active).shape[1] == 0
-
-
-def _effective_n(end: Searched) -> float:
-    """Of the data, or of the cases that are left when something was dropped."""
-    weights = end.bound.problem.weights
-    if not end.dropped or not weights.any():
-        return float(end.bound.data.effective_n)
-    return float(weights.sum() ** 2 / (weights @ weights))
 
 
 def _clusters(bound: Bound, moments: Moments, codes: NDArray[np.intp]) -> Clusters:

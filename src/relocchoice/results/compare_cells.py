@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from relocchoice.results import numbers
-from relocchoice.results.blocks import tied_to
+from relocchoice.results.blocks import INSTEAD, tied_to
 from relocchoice.results.compare_columns import Column, Key
 
 Shown = Literal["bse", "tvalues", "pvalues", "conf_int"]
@@ -77,10 +77,8 @@ def _estimate_cell(key: Key, column: Column, style: Style) -> str:
     if name is None:
         return ""
     row: Any = column.figures[0].loc[name]
-    if row["status"] == "flat":
-        return "not identified"
-    if row["status"] == "dropped" and math.isnan(row["estimate"]):
-        return "dropped"
+    if row["status"] in INSTEAD:
+        return INSTEAD[row["status"]]
     mark = next((mark for level, mark in _STARS if row["pvalues"] < level), "") if style.stars else ""
     return numbers.significant(row["estimate"], style.digits, row["bse"]) + mark
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from relocchoice.errors import OptionError
 from relocchoice.results import numbers, words
-from relocchoice.results.blocks import section_head, tied_to
+from relocchoice.results.blocks import INSTEAD, section_head, tied_to
 from relocchoice.results.export import save_table
 from relocchoice.results.render import Format, check_format, render
 from relocchoice.results.table import Table
@@ -139,15 +139,12 @@ def _rows(results: ChoiceResults, figures: pd.DataFrame, tests: str) -> tuple[tu
     return tuple(row for block, rows in sections.items() for row in [(section_head(block, tests),), *rows])
 
 
-_INSTEAD = {"flat": "not identified", "dropped": "dropped"}
-
-
 def _row(parameters: pd.DataFrame, name: str, figures: Any) -> tuple[str, ...]:
     status = str(parameters.loc[name, "status"])
     estimate = numbers.significant(figures["estimate"], scale=figures["error"])
     first = tied_to(parameters, name)
-    if status in _INSTEAD:
-        return (name, _INSTEAD[status], "", "", "", "", "")
+    if status in INSTEAD:
+        return (name, INSTEAD[status], "", "", "", "", "")
     if status == "fixed":
         return (name, estimate, "fixed", "", "", "", "")
     if first:
