@@ -182,7 +182,7 @@ def infer(fit: ChoiceResults, function: Function, sampling: Sampling) -> Inferre
 
 
 def _arbitrary(fit: ChoiceResults, gradient: Floats, values: Floats) -> NDArray[np.bool_]:
-    """(m,) which values change along directions in which the estimates have no finite end: they say how far one went."""
+    """(m,) which values change along directions without a finite end, so that they only say how far the search went."""
     moments = fit.moments
     free = moments.jacobian @ moments.flat
     ways = np.c_[free, np.eye(len(moments.theta))[:, (fit.parameters["status"] == "dropped").to_numpy()]]
@@ -215,7 +215,8 @@ def _why(fit: ChoiceResults, lacking: NDArray[np.bool_]) -> str:
     bad = [f"{name} {words[status]}" for name, status in parameters["status"].items() if status in words]
     if bad:
         more = f", and {len(bad) - 4} more" if len(bad) > 4 else ""
-        return f"No standard error where these matter, and no estimate where the limit gives none: {'; '.join(bad[:4])}{more}."
+        listed = f"{'; '.join(bad[:4])}{more}"
+        return f"No standard error where these matter, and no estimate where the limit gives none: {listed}."
     return f"Standard errors are not available: {fit.covariance.description}."
 
 
