@@ -254,3 +254,13 @@ def test_cross_validation_is_a_fit_on_the_rest():
     assert "4 folds of" in str(found)
     with pytest.raises(rc.OptionError, match="folds=1"):
         cross_validate(fit, 1)
+
+
+def test_krinsky_and_robb_draw_the_ratio():
+    fit = fitted("multinomial")
+    delta = rc.willingness_to_pay(fit, "distance", "cost")
+    drawn = rc.willingness_to_pay(fit, "distance", "cost", interval="krinsky-robb", draws=4000, seed=1)
+    assert "Krinsky" in str(drawn)
+    assert "delta" not in " ".join(drawn.notes)
+    assert not np.isclose(drawn.table["lower"].iloc[0], delta.table["lower"].iloc[0], rtol=1e-6)
+    assert drawn.table["lower"].iloc[0] == pytest.approx(delta.table["lower"].iloc[0], rel=0.5)
