@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -72,6 +73,8 @@ def test_file_names_differ_and_every_table_renders(parts: dict[str, Reproduction
                 assert len(row) in (1, len(table.columns)), (table.title, row)
             for kind in ("text", "markdown", "latex", "html"):
                 shown = render(table, kind)
+                if kind == "html":  # brackets stand in a box of their own, beside blanks that line numbers up
+                    shown = re.sub(r"<[^>]+>|&#8199;|&#8200;", "", shown)
                 # the reason why data are absent is a sentence, which is wrapped and escaped
                 assert len(table.columns) == 1 or table.rows[-1][-1].lstrip("-") in shown
                 assert "nan" not in shown.lower().split()
