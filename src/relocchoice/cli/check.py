@@ -11,8 +11,6 @@ from relocchoice.cli.output import show
 from relocchoice.errors import OptionError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from relocchoice.data.choice_data import ChoiceData
     from relocchoice.errors import Finding
 
@@ -63,7 +61,7 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the report; 1 when something is wrong."""
     from relocchoice.data.doctor import doctor
-    from relocchoice.data.files import read_table
+    from relocchoice.data.files import labelled, read_table
 
     model = _model(arguments)
     columns = _columns(arguments)
@@ -72,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         "missing": arguments.missing,
         "single_alternative": arguments.single_alternative,
     }
-    table = _labelled(read_table(arguments.file, arguments.separator), arguments.layout, columns)
+    table = labelled(read_table(arguments.file, arguments.separator), arguments.layout, columns)
     if arguments.layout == "counts":
         policy.pop("weight_kind")
     report = doctor(table, layout=arguments.layout, **policy, **columns)
@@ -86,14 +84,6 @@ def run(arguments: argparse.Namespace) -> int:
     findings = model.check(data)
     show(_verdict(findings))
     return 1 if findings else 0
-
-
-def _labelled(table: pd.DataFrame, layout: str, columns: Mapping[str, Any]) -> pd.DataFrame:
-    """The table with its alternatives as text, which is what --base, --nests and --alternatives can name."""
-    named = columns.get("chosen" if layout == "wide" else "alternative")
-    if named not in table.columns:
-        return table
-    return table.assign(**{str(named): table[named].map(str, na_action="ignore")})
 
 
 def _read(table: Any, layout: str, arguments: Mapping[str, Any]) -> ChoiceData:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -54,3 +56,17 @@ def read_table(path: str | PathLike[str], separator: str | None = None) -> pd.Da
     if table.empty:
         raise DataError(f"{place} holds no rows")
     return table
+
+
+def labelled(table: pd.DataFrame, layout: str, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """The table with its alternatives as text, which is what a command line and the keys of a text file can name.
+
+    Parameters
+    ----------
+    layout : ``"long"``, ``"wide"`` or ``"counts"``.
+    columns : role -> column, as the constructors take them.
+    """
+    name = columns.get("chosen" if layout == "wide" else "alternative")
+    if name not in table.columns:
+        return table
+    return table.assign(**{str(name): table[name].map(str, na_action="ignore")})

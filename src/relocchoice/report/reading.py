@@ -10,6 +10,7 @@ import pandas as pd
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.doctor import DoctorReport, doctor
+from relocchoice.data.files import labelled
 from relocchoice.errors import RelocChoiceError
 
 _LATER = ("layout", "separator", "unavailable", "population_shares", "population_by", "several")
@@ -43,16 +44,16 @@ def read_choices(table: pd.DataFrame, asked: Mapping[str, Any]) -> Reading:
     arguments = {key: value for key, value in asked.items() if key not in _LATER}
     if layout == "counts" and "unavailable" in asked:
         arguments["unavailable"] = asked["unavailable"]
-    labelled = _labelled(table, layout, arguments)
+    table = labelled(table, layout, arguments)
     if asked.get("several"):
         report = None  # the doctor knows one choice a case
         arguments["several"] = True
     else:
-        report = doctor(labelled, layout=layout, **arguments)
+        report = doctor(table, layout=layout, **arguments)
         if not report.ok:
             return Reading(None, report, str(report))
     try:
-        return Reading(_read(labelled, layout, arguments, asked), report)
+        return Reading(_read(table, layout, arguments, asked), report)
     except RelocChoiceError as error:
         return Reading(None, report, str(error))
 
@@ -65,11 +66,3 @@ def _read(table: pd.DataFrame, layout: str, arguments: Mapping[str, Any], asked:
     if "population_shares" in asked:
         data = data.with_population_shares(asked["population_shares"], asked.get("population_by"))
     return data
-
-
-def _labelled(table: pd.DataFrame, layout: str, arguments: Mapping[str, Any]) -> pd.DataFrame:
-    """The table with its alternatives as text, which is what the keys of a TOML table are."""
-    name = arguments.get("chosen" if layout == "wide" else "alternative")
-    if name not in table.columns:
-        return table
-    return table.assign(**{str(name): table[name].map(str, na_action="ignore")})
