@@ -47,6 +47,8 @@ class ChoiceData:
     notes : sentences on what was dropped or assumed on the way in; printed under every table made from these data.
     picked : (R,) bool, the rows of the alternatives taken, for data whose cases may take several; ``chosen`` is then
         the first of them. None where every case takes one.
+    provenance : one line on where data come from that nobody observed, e.g. simulated ones; fits, tables and plots
+        made from these data begin with it. Empty for others. Read from ``frame.attrs["provenance"]``.
     """
 
     alternatives: pd.Index
@@ -63,6 +65,7 @@ class ChoiceData:
     names: Mapping[str, str]
     notes: tuple[str, ...] = field(default=())
     picked: NDArray[np.bool_] | None = None
+    provenance: str = ""
 
     def __post_init__(self) -> None:
         for name in ("offsets", "row_alternative", "chosen", "weights", "unit", "picked"):
@@ -224,6 +227,18 @@ class ChoiceData:
         from relocchoice.data import views
 
         return views.with_weights(self, weights, kind)
+
+    def with_provenance(self, provenance: str) -> ChoiceData:
+        """The same choices with another line on where they come from; see :attr:`provenance`.
+
+        Raises
+        ------
+        DataError
+            When it is no text, or of more than one line.
+        """
+        from relocchoice.data import provenance as lines
+
+        return lines.with_provenance(self, provenance)
 
     def with_population_shares(self, shares: Mapping[Any, float], by: str | None = None) -> ChoiceData:
         """The same choices weighted by share in the population / share in the sample, once a choice.

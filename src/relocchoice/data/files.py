@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -9,10 +12,14 @@ from typing import Any
 
 import pandas as pd
 
+from relocchoice.data.provenance import KEY
 from relocchoice.errors import DataError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 PARQUET = (".parquet", ".pq")
+PROVENANCE = "# provenance:"
+_LONGEST = 4096
+_OPENERS: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open, ".zip": None}
 
 
 def read_table(path: str | PathLike[str], separator: str | None = None) -> pd.DataFrame:
@@ -22,6 +29,12 @@ def read_table(path: str | PathLike[str], separator: str | None = None) -> pd.Da
     ----------
     path : the file.
     separator : between the fields of a text file; None: by the file's ending.
+
+    Returns
+    -------
+    DataFrame
+        With ``attrs["provenance"]`` where the first line of a text file is ``# provenance: ...``, as in files of
+        simulated data.
 
     Raises
     ------
@@ -42,7 +55,12 @@ def read_table(path: str | PathLike[str], separator: str | None = None) -> pd.Da
         table = (
             pd.read_parquet(place)
             if ending in PARQUET
-            else pd.read_csv(place, sep=separator or SEPARATORS[ending], skipinitialspace=True)
+            else pd.read_csv(
+                place,
+                sep=separator or SEPARATORS[ending],
+                skipinitialspace=True,
+                skiprows=1 if _provenance(place) else 0,
+            )
         )
     except ImportError:
         raise DataError(f"{place}: reading Parquet needs pyarrow; install it, or save the table as CSV") from None
@@ -53,9 +71,22 @@ def read_table(path: str | PathLike[str], separator: str | None = None) -> pd.Da
         OSError,
     ) as error:  # parser errors are ValueErrors
         raise DataError(f"{place} cannot be read as a table: {str(error).strip()}") from None
+    line = "" if ending in PARQUET else _provenance(place)
+    if line:
+        table.attrs[KEY] = line
     if table.empty:
         raise DataError(f"{place} holds no rows")
     return table
+
+
+def _provenance(place: Path) -> str:
+    """What the first line of a text file says of where its data come from; empty where it says nothing."""
+    opener = _OPENERS.get(place.suffix.lower(), open)
+    if opener is None:
+        return ""
+    with opener(place, "rb") as stream:
+        first = stream.readline(_LONGEST).decode("utf-8-sig", errors="replace").strip()
+    return first.removeprefix(PROVENANCE).strip() if first.startswith(PROVENANCE) else ""
 
 
 def labelled(table: pd.DataFrame, layout: str, columns: Mapping[str, Any]) -> pd.DataFrame:

@@ -71,8 +71,9 @@ def from_long(
     """
     from relocchoice.data.draft import Policy
     from relocchoice.data.long import convert_long
+    from relocchoice.data.provenance import carried
 
-    return convert_long(
+    found = convert_long(
         frame,
         case=case,
         alternative=alternative,
@@ -82,6 +83,7 @@ def from_long(
         unit=unit,
         policy=Policy(weight_kind, missing, single_alternative, several),
     ).settled()
+    return carried(found, frame)
 
 
 def from_wide(
@@ -126,9 +128,10 @@ def from_wide(
     (6, 2)
     """
     from relocchoice.data.draft import Policy
+    from relocchoice.data.provenance import carried
     from relocchoice.data.wide import convert_wide
 
-    return convert_wide(
+    found = convert_wide(
         frame,
         chosen=chosen,
         alternatives=alternatives,
@@ -139,6 +142,7 @@ def from_wide(
         unit=unit,
         policy=Policy(weight_kind, missing, single_alternative),
     ).settled()
+    return carried(found, frame)
 
 
 def from_counts(
@@ -191,8 +195,9 @@ def from_counts(
     """
     from relocchoice.data.counts import convert_counts
     from relocchoice.data.draft import Policy
+    from relocchoice.data.provenance import carried
 
-    return convert_counts(
+    found = convert_counts(
         table,
         count=count,
         alternative=alternative,
@@ -205,6 +210,7 @@ def from_counts(
         unit=unit,
         policy=Policy("frequency", missing, single_alternative),
     ).settled()
+    return carried(found, table)
 
 
 def from_rankings(
@@ -254,9 +260,10 @@ def from_rankings(
     (['1 #1', '1 #2'], 5)
     """
     from relocchoice.data.draft import Policy
+    from relocchoice.data.provenance import carried
     from relocchoice.data.rankings import convert_rankings
 
-    return convert_rankings(
+    found = convert_rankings(
         frame,
         case=case,
         alternative=alternative,
@@ -268,6 +275,7 @@ def from_rankings(
         weights=weights,
         policy=Policy(weight_kind, missing),
     )
+    return carried(found, frame)
 
 
 def from_zones(
@@ -311,8 +319,10 @@ def from_zones(
     >>> list(data.cases), data.total_weight, data.n_alternatives
     (['Hongqiao', 'Liushi'], 3.0, 3)
     """
+    from relocchoice.data.provenance import carried
     from relocchoice.data.zones import convert_zones
 
-    return convert_zones(
+    found = convert_zones(
         zones, zone=zone, chosen=chosen, firms=firms, by=by, count=count, available=available, missing=missing
     )
+    return carried(found, zones, firms)

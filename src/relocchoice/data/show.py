@@ -12,6 +12,7 @@ from relocchoice.data.labels import show_some
 
 def _facts(data: ChoiceData) -> list[tuple[str, str]]:
     sizes = np.diff(data.offsets)
+    first = [("provenance", data.provenance)] if data.provenance else []
     if not len(sizes):
         spread = "none"
     elif sizes.min() == sizes.max():
@@ -19,6 +20,7 @@ def _facts(data: ChoiceData) -> list[tuple[str, str]]:
     else:
         spread = f"{sizes.min()} to {sizes.max()} alternatives, {sizes.mean():.4g} on average"
     facts = [
+        *first,
         ("cases", f"{data.n_cases:,}"),
         ("alternatives", f"{data.n_alternatives:,}: {show_some(data.alternatives)}"),
         ("choice sets", spread),

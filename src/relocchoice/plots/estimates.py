@@ -77,7 +77,7 @@ def coefficients(
     rows, blocks = _rows(fits, shown)
     owner = {name: fit for fit in reversed(fits) for name in map(str, fit.parameters.index)}
     printed = [style.label(printed_name(owner[name], blocks[name], name, labels)) for name in rows]
-    ax = style.axes(ax, _height(printed, len(fits)))
+    ax = style.axes(ax, _height(printed, len(fits)), of=fits)
     handles = []
     for position, (fit, own) in enumerate(zip(fits, shown, strict=True)):
         shift = _SPREAD * ((position + 0.5) / len(fits) - 0.5) if len(fits) > 1 else 0.0
@@ -128,7 +128,7 @@ def effects(
     levels = [name for name in frame.index.names if by is None or name != by]
     rows = list(dict.fromkeys(_row_names(frame, levels, labels)))
     printed = list(map(style.label, rows))
-    ax = style.axes(ax, _height(printed, len(groups)))
+    ax = style.axes(ax, _height(printed, len(groups)), of=[table])
     handles = []
     for position, (_, part) in enumerate(groups):
         shift = _SPREAD * ((position + 0.5) / len(groups) - 0.5) if len(groups) > 1 else 0.0
@@ -186,7 +186,7 @@ def scenario_differences(
     scale = 100.0 if percentage_points else 1.0
     values = frame[estimate].to_numpy(dtype=float) * scale
     printed = list(map(style.label, _row_names(frame, list(frame.index.names), labels or {})))
-    ax = style.axes(ax, _height(printed, 1))
+    ax = style.axes(ax, _height(printed, 1), of=[table])
     places = np.arange(len(frame))
     gains = values >= 0
     for chosen, colour, hatch in ((gains, style.COLOURS[0], ""), (~gains, style.COLOURS[1], "////")):

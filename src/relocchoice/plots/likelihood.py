@@ -66,7 +66,7 @@ def profile(
         raise OptionError.of("values", values, "two or more different finite numbers")
     curve = profile_curve(fit, parameter, grid, data)
     known = np.isfinite(curve.loglik)
-    ax = style.axes(ax, _HEIGHT)
+    ax = style.axes(ax, _HEIGHT, of=[fit])
     highest = fit.llf if fit.llf_penalised is None else fit.llf_penalised
     cut = highest - chi2_quantile(alpha, 1) / 2
     inside = np.clip(curve.values, lower, upper)
@@ -129,7 +129,7 @@ def replicates(
     finite = every[np.isfinite(every)]
     if len(finite) < 2:
         raise OptionError(f"{parameter} has fewer than two finite replicates")
-    ax = style.axes(ax, _HEIGHT)
+    ax = style.axes(ax, _HEIGHT, of=[resampled])
     bins = int(np.clip(math.sqrt(len(finite)) * 1.2, _FEWEST, _MOST))
     ax.hist(finite, bins=bins, color=style.COLOURS[4], edgecolor="white", linewidth=0.4)
     estimate = float(resampled.estimate[where])

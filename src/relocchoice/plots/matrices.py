@@ -57,7 +57,7 @@ def elasticities(
     labels = labels or {}
     size = max(values.shape)
     width = min(_WIDEST, max(style.COLUMN_WIDTH, 1.3 + 0.42 * values.shape[1]))
-    ax = style.axes(ax, 0.9 + max(0.22, 0.8 * (width - 1.3) / size) * values.shape[0], width)
+    ax = style.axes(ax, 0.9 + max(0.22, 0.8 * (width - 1.3) / size) * values.shape[0], width, of=[table])
     largest = float(np.nanmax(np.abs(np.where(np.isfinite(values), values, np.nan)), initial=0.0)) or 1.0
     ax.set_facecolor("0.85")
     image = ax.imshow(values, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")

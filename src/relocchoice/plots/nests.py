@@ -57,7 +57,7 @@ def nest_tree(
     edge = max(depth, default=0.0) + _LAST
     room = _CHARACTER * max(display_width(line) for text in leaves for line in text.split("\n"))
     width = max(style.COLUMN_WIDTH, _LEVEL * (edge - _ROOT) + room)
-    ax = style.axes(ax, 0.25 + _LEAF_HEIGHT * (len(tree.leaves) + 0.45 * len(tree.nodes)), width)
+    ax = style.axes(ax, 0.25 + _LEAF_HEIGHT * (len(tree.leaves) + 0.45 * len(tree.nodes)), width, of=[fit])
     _branches(ax, tree, depth, height, edge)
     _boxes(ax, fit, tree, depth, height, labels, errors)
     for place, text in enumerate(leaves):

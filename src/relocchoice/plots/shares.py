@@ -70,7 +70,7 @@ def share_curves(
     frame = pd.DataFrame(shares, index=grid, columns=list(map(str, held.alternatives)))
     chosen = _selected(frame, alternatives)
     labels = labels or {}
-    ax = style.axes(ax, _HEIGHT + 0.16 * math.ceil(chosen.shape[1] / 2))
+    ax = style.axes(ax, _HEIGHT + 0.16 * math.ceil(chosen.shape[1] / 2), of=[fit])
     handles = []
     for position, name in enumerate(chosen.columns):
         look: Any = style.LINES[position % len(style.LINES)]
@@ -127,7 +127,7 @@ def calibration(
     observed = np.zeros_like(probabilities)
     observed[np.arange(held.n_cases), held.chosen] = 1.0
     weights = np.ones(held.n_cases) if held.weights is None else held.weights
-    ax = style.axes(ax, 2.9)
+    ax = style.axes(ax, 2.9, of=[fit])
     if by == "alternative":
         _by_alternative(ax, held, probabilities, observed, weights, labels or {})
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from relocchoice.errors import OptionError, RelocChoiceWarning
 from relocchoice.results.export import optional
+from relocchoice.results.table import shared_provenance
 from relocchoice.results.textwidth import display_width, visible, wrapped
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ GREY = "0.45"
 _PADDING = 0.06
 _LABEL_WIDTH = 24
 _MOST_LINES = 2
+_TITLE_WIDTH = 44
 _WIDE_SCRIPTS = ("W", "F")
 _FONTS = (
     "Noto Sans CJK SC",
@@ -42,8 +44,10 @@ _FONTS = (
 )
 
 
-def axes(ax: Axes | None, height: float, width: float = COLUMN_WIDTH) -> Axes:
+def axes(ax: Axes | None, height: float, width: float = COLUMN_WIDTH, of: Sequence[Any] = ()) -> Axes:
     """The axes given, or those of a new figure, ``width`` x ``height`` inches.
+
+    Where what is drawn, ``of``, comes from data that nobody observed, the title says so.
 
     Raises
     ------
@@ -54,9 +58,13 @@ def axes(ax: Axes | None, height: float, width: float = COLUMN_WIDTH) -> Axes:
     if ax is None:
         figure = pyplot.figure(figsize=(width, height), layout="constrained")
         figure.get_layout_engine().set(w_pad=_PADDING, h_pad=_PADDING)
-        return figure.add_subplot()
+        ax = figure.add_subplot()
     if not hasattr(ax, "get_figure") or not hasattr(ax, "plot"):
         raise OptionError.of("ax", ax, "an axes of matplotlib, or None")
+    line = shared_provenance(of)
+    if line:
+        lines = wrapped(visible(line), _TITLE_WIDTH)
+        ax.set_title("\n".join(lines), fontsize=TINY, loc="left", **text_options(lines))
     return ax
 
 

@@ -33,7 +33,7 @@ from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table
+from relocchoice.results.table import Table, begun
 from relocchoice.spec.labels import plain
 
 Floats = NDArray[np.float64]
@@ -55,12 +55,14 @@ class ElasticityBounds:
         delta method).
     means : the same columns, without ``count``, of the mean over the alternatives, each counting once.
     notes : what the columns mean and where they come from.
+    provenance : one line on where the data of the fit come from, where nobody observed them.
     """
 
     variable: str
     table: pd.DataFrame
     means: Mapping[str, float]
     notes: tuple[str, ...]
+    provenance: str = ""
 
     @property
     def average(self) -> pd.Series:
@@ -116,7 +118,8 @@ def elasticity_bounds(fit: ChoiceResults, variable: str, *, at: ChoiceData | Non
         row = len(HEADS) - 1 if kind == "poisson" else k
         table[kind], table[f"{kind} se"] = point[row, here], errors[row, here]
         average[kind], average[f"{kind} se"] = point[row, -1], errors[row, -1]
-    return ElasticityBounds(variable, table, FrozenMap(average), tuple(_notes(fit, variable, moving, shares, table)))
+    notes = tuple(_notes(fit, variable, moving, shares, table))
+    return ElasticityBounds(variable, table, FrozenMap(average), notes, fit.provenance)
 
 
 def _evaluated_at(fit: ChoiceResults, at: ChoiceData | None) -> tuple[ChoiceData, Problem]:
@@ -258,7 +261,7 @@ def _shown(record: ElasticityBounds) -> Table:
     left = len(record.table) - len(shown)
     notes = (f"{left} more alternatives are in .table.",) if left else ()
     return Table(
-        title=f"Elasticity of expected counts with respect to {record.variable}",
+        title=begun(record.provenance, f"Elasticity of expected counts with respect to {record.variable}"),
         columns=("Alternative", "Count", *(head for kind in kinds for head in (HEADS[kind], "s.e."))),
         rows=tuple(rows),
         notes=(*notes, *record.notes),

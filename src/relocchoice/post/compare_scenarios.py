@@ -96,6 +96,7 @@ def compare_scenarios(
         notes=tuple(dict.fromkeys(notes)),
         interval=interval,
         alpha=alpha,
+        provenance=fit.provenance,
     )
 
 

@@ -98,7 +98,7 @@ def marginal_effects(
     table = found.frame(index_of(keys, LEVELS))
     order = _order(keys, wanted)
     covariance = None if found.covariance is None else found.covariance[np.ix_(order, order)]
-    return Derived(_title(at, jobs), tidy(table.iloc[order]), notes, interval, alpha, covariance)
+    return Derived(_title(at, jobs), tidy(table.iloc[order]), notes, interval, alpha, covariance, fit.provenance)
 
 
 def is_class(data: ChoiceData, name: str) -> bool:

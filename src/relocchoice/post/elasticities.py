@@ -90,7 +90,8 @@ def elasticities(
     covariance = None if found.covariance is None else found.covariance[np.ix_(order, order)]
     notes = (*_notes(fit, where[0], jobs, weights, change, at), *found.notes)
     kind = "Arc elasticities" if change is not None else "Elasticities"
-    return Derived(f"{kind} of probabilities", tidy(table.iloc[order]), notes, interval, alpha, covariance)
+    title = f"{kind} of probabilities"
+    return Derived(title, tidy(table.iloc[order]), notes, interval, alpha, covariance, fit.provenance)
 
 
 def _check_change(change: float, weights: Weighting) -> None:

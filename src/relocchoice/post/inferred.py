@@ -21,7 +21,7 @@ from relocchoice.results import numbers
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table
+from relocchoice.results.table import Table, begun
 
 if TYPE_CHECKING:
     from relocchoice.results.choice_results import ChoiceResults
@@ -72,6 +72,7 @@ class Derived:
     interval : ``"delta"``, ``"krinsky-robb"``, ``"fieller"``, or ``"none"``.
     alpha : the intervals cover with probability 1 - alpha.
     covariance : (m, m) of the figures, or None where it was not kept.
+    provenance : one line on where the data of the fit come from, where nobody observed them.
     """
 
     title: str
@@ -80,6 +81,7 @@ class Derived:
     interval: str
     alpha: float
     covariance: Floats | None = None
+    provenance: str = ""
 
     def matrix(self, value: str = "estimate", **where: Any) -> pd.DataFrame:
         """The last two index levels as rows and columns: of elasticities, whose probability x whose attribute.
@@ -304,7 +306,7 @@ def _shown(record: Derived) -> Table:
     left = len(table) - len(shown)
     notes = (f"{left} more rows are in .table.",) if left else ()
     head = str(table.index.names[-1] or "")
-    return Table(record.title, (head, *heads), tuple(rows), notes=(*notes, *record.notes))
+    return Table(begun(record.provenance, record.title), (head, *heads), tuple(rows), notes=(*notes, *record.notes))
 
 
 def _cells(row: Any, plain: bool) -> tuple[str, ...]:

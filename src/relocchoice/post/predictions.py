@@ -97,7 +97,7 @@ def shares(
         notes.append("Shares within a nest are ratios of predicted shares, not means of the cases' probabilities.")
     notes.append(weights_note(fit, where[0].data.weights is not None, where[0].data.weight_kind))
     title = "Expected counts" if counts else "Predicted shares"
-    return Derived(title, table, (*notes, *inferred.notes), interval, alpha, inferred.covariance)
+    return Derived(title, table, (*notes, *inferred.notes), interval, alpha, inferred.covariance, fit.provenance)
 
 
 def _members(fit: ChoiceResults, data: ChoiceData, of: Of) -> list[tuple[tuple[Any, ...], list[int], list[int] | None]]:

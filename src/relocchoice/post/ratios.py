@@ -93,7 +93,7 @@ def willingness_to_pay(
     size = abs(theta[bottom]) / np.sqrt(covariance[bottom, bottom]) if covariance[bottom, bottom] > 0 else np.inf
     if size < normal_quantile(alpha / 2):
         notes.append(f"The coefficient of {cost} is not significant (|z| = {size:.2f}): the ratio has no moments.")
-    return Derived("Willingness to pay", table, tuple(notes), interval, alpha, found.covariance)
+    return Derived("Willingness to pay", table, tuple(notes), interval, alpha, found.covariance, fit.provenance)
 
 
 def _fieller(
@@ -161,7 +161,7 @@ def lincom(fit: ChoiceResults, expressions: str | Sequence[str], *, alpha: float
 
     inferred = infer(fit, function, sampling)
     table = inferred.frame(pd.Index(texts, name="combination"))
-    return Derived("Linear combinations", table, inferred.notes, "delta", alpha, inferred.covariance)
+    return Derived("Linear combinations", table, inferred.notes, "delta", alpha, inferred.covariance, fit.provenance)
 
 
 def nlcom(
@@ -205,7 +205,8 @@ def nlcom(
     notes = list(inferred.notes)
     if interval == "delta":
         notes.append("Gradients by central differences.")
-    return Derived("Functions of the parameters", table, tuple(notes), interval, alpha, inferred.covariance)
+    title = "Functions of the parameters"
+    return Derived(title, table, tuple(notes), interval, alpha, inferred.covariance, fit.provenance)
 
 
 def _name(function: Any) -> str:

@@ -12,7 +12,7 @@ from relocchoice.results import numbers
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table
+from relocchoice.results.table import Table, begun
 
 MOST_SHOWN = 60
 HEADS = {"zero sum": "Zero sum", "nested logit": "Nested logit", "positive sum": "Positive sum"}
@@ -36,6 +36,7 @@ class ScenarioComparison:
         (``positive sum``), each with its standard error; None where they are not known.
     notes : what was changed, how it was computed, and why something is not there.
     interval : ``"delta"`` or ``"krinsky-robb"``; alpha : the intervals cover with probability 1 - alpha.
+    provenance : one line on where the data of the fit come from, where nobody observed them.
     """
 
     scenarios: tuple[str, ...]
@@ -47,6 +48,7 @@ class ScenarioComparison:
     notes: tuple[str, ...]
     interval: str
     alpha: float
+    provenance: str = ""
 
     def summary(self, format: Format = "text") -> Summary:
         """Shares, nests and inclusive values as a table that prints itself in ``format``."""
@@ -83,7 +85,7 @@ def _shown(record: ScenarioComparison) -> Table:
         rows += _sections(shown, places)
     notes = (f"{left} more rows are in .table and .nests.",) if left else ()
     what = "Scenario against the data as they are: shares, difference (scenario - baseline), change of the count"
-    return Table(what, ("", *heads), tuple(rows), notes=(*notes, *record.notes))
+    return Table(begun(record.provenance, what), ("", *heads), tuple(rows), notes=(*notes, *record.notes))
 
 
 def _sections(frame: pd.DataFrame, places: int) -> list[tuple[str, ...]]:
@@ -117,7 +119,7 @@ def _cells(row: pd.Series, places: int) -> tuple[str, ...]:
 def _bounds(record: ScenarioComparison) -> Table:
     frame = record.bounds
     if frame is None:
-        return Table("Bounds of the change of the counts", ("",), (), notes=record.notes)
+        return Table(begun(record.provenance, "Bounds of the change of the counts"), ("",), (), notes=record.notes)
     kinds = [kind for kind in HEADS if kind in frame.columns]
     shown = frame.iloc[:MOST_SHOWN]
     rows: list[tuple[str, ...]] = []
@@ -136,7 +138,7 @@ def _bounds(record: ScenarioComparison) -> Table:
         "(Poisson): they lose nothing."
     )
     return Table(
-        "Bounds of the change of the expected counts",
+        begun(record.provenance, "Bounds of the change of the expected counts"),
         ("Alternative", *(head for kind in kinds for head in (HEADS[kind], "s.e."))),
         tuple(rows),
         notes=(*notes, meaning),

@@ -25,7 +25,7 @@ from relocchoice.results import numbers
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table
+from relocchoice.results.table import Table, begun
 
 if TYPE_CHECKING:
     from relocchoice.results.choice_results import ChoiceResults
@@ -46,6 +46,7 @@ class Microsimulation:
     table : index the alternatives: expected counts ``baseline`` and ``scenario``, ``stayed``, ``came``, ``left``.
     movers : one row a case and draw that switches: ``case``, ``draw``, ``from``, ``to``; None unless asked for.
     draws, seed : of the errors; notes : how it was done.
+    provenance : one line on where the data of the fit come from, where nobody observed them.
     """
 
     scenario: str
@@ -55,6 +56,7 @@ class Microsimulation:
     draws: int
     seed: int
     notes: tuple[str, ...]
+    provenance: str = ""
 
     @property
     def moved(self) -> float:
@@ -119,7 +121,9 @@ def simulate_scenario(
         f"{draws} draws of the errors of each case, the same before and after (seed {seed}); what was observed is not "
         "used. Coefficients as estimated: for intervals see compare_scenarios.",
     )
-    return Microsimulation(scenario.name, switches, _margins(switches), found.movers, draws, seed, notes)
+    return Microsimulation(
+        scenario.name, switches, _margins(switches), found.movers, draws, seed, notes, fit.provenance
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,7 +202,7 @@ def _shown(record: Microsimulation) -> Table:
     title = (
         f"Simulated choices, {record.scenario}: {numbers.decimals(record.moved, 2)} of {_total(table)} choose otherwise"
     )
-    return Table(title, heads, tuple(rows), notes=(*notes, *record.notes))
+    return Table(begun(record.provenance, title), heads, tuple(rows), notes=(*notes, *record.notes))
 
 
 def _foot(table: pd.DataFrame, k: int) -> Floats:

@@ -23,7 +23,7 @@ from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.rebound import rebound
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table
+from relocchoice.results.table import Table, begun
 
 if TYPE_CHECKING:
     from relocchoice.results.choice_results import ChoiceResults
@@ -59,6 +59,7 @@ class CrossValidation:
     overall : the same scores over all the cases that were predicted; in_sample : of the fit itself.
     fold : (n,) fold of each case, from 1.
     notes : how it was done.
+    provenance : one line on where the data of the fit come from, where nobody observed them.
     """
 
     table: pd.DataFrame
@@ -66,13 +67,15 @@ class CrossValidation:
     in_sample: pd.Series
     fold: pd.Series
     notes: tuple[str, ...]
+    provenance: str = ""
 
     def summary(self, format: Format = "text") -> Summary:
         """The scores as a table that prints itself in ``format``."""
         rows = [(str(label), *_cells(row)) for label, row in self.table.iterrows()]
         rows.append(("All folds", *_cells(self.overall)))
         rows.append(("In sample", *_cells(self.in_sample)))
-        return Summary(Table("Cross-validation", ("Fold", *HEADS), tuple(rows), notes=self.notes), format)
+        title = begun(self.provenance, "Cross-validation")
+        return Summary(Table(title, ("Fold", *HEADS), tuple(rows), notes=self.notes), format)
 
     def __repr__(self) -> str:
         return str(self.summary())
@@ -156,6 +159,7 @@ def cross_validate(
         pd.Series(score_values(inside, held.chosen, weights), name="in sample"),
         pd.Series(fold + 1, index=held.cases, name="fold"),
         tuple(notes),
+        fit.provenance,
     )
 
 

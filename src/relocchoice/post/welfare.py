@@ -168,7 +168,7 @@ def welfare_change(
         *found.notes,
     )
     table = found.frame(pd.MultiIndex.from_tuples(keys, names=["figure", by or "cases"]))
-    return Derived("Welfare change", table, notes, interval, alpha, found.covariance)
+    return Derived("Welfare change", table, notes, interval, alpha, found.covariance, fit.provenance)
 
 
 class _Pair:

@@ -18,7 +18,7 @@ from relocchoice.report.asked import Asked
 from relocchoice.report.contents import Heading, Part, Sentence, Shown
 from relocchoice.report.tables import matrix_table, square
 from relocchoice.results.choice_results import ChoiceResults
-from relocchoice.results.table import Table
+from relocchoice.results.table import Table, begun
 
 MOST_PLOTTED = 40
 _SMALL = 0.1
@@ -78,7 +78,7 @@ def _variable(
         frames = {key: rows.reset_index()}
         title = f"{found.title}: {label}"
         if len(rows.index.get_level_values("attribute of").unique()) > 1:
-            parts.append(Shown(matrix_table(title, rows, found.notes), stem, frames))
+            parts.append(Shown(matrix_table(begun(found.provenance, title), rows, found.notes), stem, frames))
             if key in asked.plots:
                 parts += _matrix_plot(asked, noun, f"{name}: {label}", stem, rows)
         else:
@@ -92,7 +92,7 @@ def _variable(
 
 
 def _listed(found: Derived, title: str, rows: pd.DataFrame) -> Table:
-    return Derived(title, rows, found.notes, found.interval, found.alpha).summary().table
+    return Derived(title, rows, found.notes, found.interval, found.alpha, provenance=found.provenance).summary().table
 
 
 def _curves(asked: Asked, name: str, fit: ChoiceResults, variable: str) -> list[Part]:

@@ -6,6 +6,8 @@ import hashlib
 import platform
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -16,7 +18,7 @@ from relocchoice.data.choice_data import ChoiceData
 from relocchoice.errors import ConvergenceWarning, RelocChoiceError
 from relocchoice.report import derived, fitted
 from relocchoice.report.asked import Asked
-from relocchoice.report.contents import Heading, Lines, Part, Report, Section, Sentence, Shown
+from relocchoice.report.contents import Figure, Heading, Lines, Part, Report, Section, Sentence, Shown
 from relocchoice.report.figures import has_matplotlib
 from relocchoice.report.reading import Reading, read_choices
 from relocchoice.report.schema import PLOTS
@@ -24,6 +26,7 @@ from relocchoice.report.spec_file import ReportSpec
 from relocchoice.report.tables import as_json, data_table
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.export import optional
+from relocchoice.results.table import begun
 
 DEFAULT_PLOTS = ("coefficients", "nest_tree", "calibration", "effects", "elasticities")
 DEFAULT_FORMATS = ("latex", "html")
@@ -60,15 +63,29 @@ def make_report(spec: ReportSpec, table: pd.DataFrame, source: str, digest: str 
         sections.append(Section("models", "Models", tuple(parts + [Sentence(text, "warning") for text in noticed])))
         sections += _sections(asked)
     sections.append(Section("provenance", "Provenance", tuple(_provenance(spec, source, digest))))
+    line = "" if reading.data is None else reading.data.provenance
     return Report(
-        title=spec.report.get("title", "Models of choice"),
-        sections=tuple(sections),
+        title=begun(line, spec.report.get("title", "Models of choice")),
+        sections=tuple(map(partial(_said, line=line), sections)) if line else tuple(sections),
         fits=fits,
         failures=tuple(failures),
         formats=tuple(spec.report.get("formats", DEFAULT_FORMATS)),
         log=_log(spec, reading, fits, failures, source, digest),
         spec_text=spec.text,
     )
+
+
+def _said(section: Section, line: str) -> Section:
+    """The section with the provenance before every table and picture that does not say it yet."""
+
+    def said(part: Part) -> Part:
+        if isinstance(part, Shown) and not part.table.title.startswith(f"[{line}"):
+            return replace(part, table=replace(part.table, title=begun(line, part.table.title)))
+        if isinstance(part, Figure):
+            return replace(part, caption=begun(line, part.caption))
+        return part
+
+    return replace(section, parts=tuple(map(said, section.parts)))
 
 
 def check_extras(spec: ReportSpec) -> tuple[str, ...]:

@@ -147,6 +147,7 @@ def _estimate(
         problem=end.bound,
         penalty=end.penalty,
         llf_penalised=None if end.penalty is None else problem.weight_scale * found.maximum.evaluation.value,
+        provenance=data.provenance,
     )
     return _bootstrapped(results, request) if request.cov_type == "bootstrap" else results
 

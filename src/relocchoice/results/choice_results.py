@@ -65,6 +65,7 @@ class ChoiceResults:
     problem : the estimation problem itself; None after loading.
     penalty : what was added to the log-likelihood that was maximised, or None.
     llf_penalised : the penalised log-likelihood at the estimates; None without penalty.
+    provenance : one line on where the data come from, where nobody observed them; tables and plots begin with it.
     """
 
     spec: Any
@@ -90,6 +91,7 @@ class ChoiceResults:
     problem: Any = None
     penalty: Penalty | None = None
     llf_penalised: float | None = None
+    provenance: str = ""
 
     def __post_init__(self) -> None:
         for name in ("covariance", "moments"):

@@ -27,7 +27,7 @@ from relocchoice.results.compare_columns import (
 from relocchoice.results.compare_foot import STATISTICS, notes, statistic_rows, statistics_frame
 from relocchoice.results.export import save_table
 from relocchoice.results.render import render
-from relocchoice.results.table import Table
+from relocchoice.results.table import Table, begun, shared_provenance
 
 Layout = Literal["stacked", "beside"]
 Compared = ChoiceResults | tuple[ChoiceResults, ...]
@@ -163,7 +163,7 @@ def compare(
     columns = stacked(models, labels) if layout == "stacked" else beside(models, labels)
     rows = union([list(column.lookup) for column in columns])
     table = Table(
-        title=title,
+        title=begun(shared_provenance(model.fit for model in models), title),
         columns=("", *(column.head for column in columns)),
         rows=(
             *estimate_rows(rows, _printed(rows, models, labels), labels, columns, style),

@@ -30,7 +30,7 @@ from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.rebound import refuse_moved
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table
+from relocchoice.results.table import Table, begun
 from relocchoice.spec.columns import UtilityColumns
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class PoissonCounts:
     cells: int
     rows: int
     results: Any
+    provenance: str = ""
 
     @property
     def largest_difference(self) -> float:
@@ -134,6 +135,7 @@ def as_poisson(fit: ChoiceResults) -> PoissonCounts:
         cells=counts.n_cells,
         rows=len(counts.rows),
         results=results,
+        provenance=fit.provenance,
     )
 
 
@@ -254,7 +256,7 @@ def _shown(record: PoissonCounts) -> Table:
         for name, row in record.table.iterrows()
     )
     return Table(
-        title="Choices and counts: one model",
+        title=begun(record.provenance, "Choices and counts: one model"),
         columns=("", "choice", "s.e.", "Poisson", "s.e.", "difference"),
         rows=rows,
         header=(

@@ -25,7 +25,7 @@ from relocchoice.results import numbers
 from relocchoice.results.frozen import sealed
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table
+from relocchoice.results.table import Table, begun
 
 Floats = NDArray[np.float64]
 ResampleKind = Literal["bootstrap", "jackknife"]
@@ -55,6 +55,7 @@ class Resampled:
     acceleration : (p,) for BCa intervals; None where it was not computed.
     acceleration_from : where it comes from, in words, or why there is none.
     workers : number of processes that worked.
+    provenance : one line on where the data of the fit come from, where nobody observed them.
     """
 
     kind: ResampleKind
@@ -72,6 +73,7 @@ class Resampled:
     acceleration: Floats | None = None
     acceleration_from: str = ""
     workers: int = 1
+    provenance: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sampled", sealed(self.sampled))
@@ -274,7 +276,7 @@ def _table(record: Resampled, alpha: float, kind: IntervalKind | None) -> Table:
     ends = (f"[{numbers.plain(alpha / 2)}", f"{numbers.plain(1 - alpha / 2)}]")
     what = "Bootstrap" if record.kind == "bootstrap" else "Jackknife"
     return Table(
-        title=f"{what}: {record.of}",
+        title=begun(record.provenance, f"{what}: {record.of}"),
         columns=("", "estimate", "bias", "std. error", *ends),
         rows=_rows(record, alpha, kind),
         header=_pairs(record, kind),

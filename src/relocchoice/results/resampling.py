@@ -346,7 +346,7 @@ def _record(
         held = tuple("constant" if constant else "" for constant in still)
     return Resampled(
         kind=kind,
-        of=words.title(results),
+        of=words.model_title(results),
         names=table.names,
         estimate=table.estimate,
         values=table.values,
@@ -357,6 +357,7 @@ def _record(
         labels=plan.labels,
         strata=int(plan.what.stratum.max()) + 1,
         workers=replicates.workers,
+        provenance=results.provenance,
     )
 
 

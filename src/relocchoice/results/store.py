@@ -23,6 +23,7 @@ STATUSES = ("free", "fixed", "tied", "at bound", "infinite", "flat", "dropped")
 
 _PARAMETER_COLUMNS = ["estimate", "status", "block", "note"]
 _NOT_STORED = ("problem",)
+_LATER = {"provenance": ""}  # fields that files written before them do not have
 _BY_THEIR_OWN_DICT = ("spec", "encoding")
 _NUMBERS = ("llf", "llnull", "llconstants", "nobs", "seconds")
 _COUNTS = ("n_cases", "n_alternatives", "df_model")
@@ -103,6 +104,7 @@ def _encoded(encoder: Encoder, name: str, value: Any) -> Any:
 
 def _results(stored: Mapping[str, Any], arrays: Arrays) -> ChoiceResults:
     known = {field.name for field in dataclasses.fields(ChoiceResults)} - set(_NOT_STORED)
+    stored = {**_LATER, **stored}
     if set(stored) != known:
         raise StoreError(
             f"the saved fit is damaged: missing {sorted(known - set(stored))}, unknown {sorted(set(stored) - known)}"
@@ -133,6 +135,7 @@ def _check(results: ChoiceResults) -> None:
         "weight_kind is not valid": results.weight_kind in (None, *get_args(WeightKind)),
         "the penalty is not one": _penalty_fits(results),
         "notes are not sentences": _are_texts(results.notes),
+        "the provenance is not text": isinstance(results.provenance, str),
         "the trace is not a frame": isinstance(results.trace, pd.DataFrame),
         "the starts are not a frame": results.starts is None or isinstance(results.starts, pd.DataFrame),
         "the covariance does not belong to the parameters": _covariance_fits(results),

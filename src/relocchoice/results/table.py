@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +25,18 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     header: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+
+def begun(provenance: str, title: str) -> str:
+    """A title that begins with where the data come from, where that is said: ``"[simulated ...] Logit: ..."``."""
+    return f"[{provenance}] {title}".rstrip() if provenance else title
+
+
+def shared_provenance(sources: Iterable[Any]) -> str:
+    """The provenance of several fits or records: each line once, and that others are observed where some are."""
+    lines = [
+        str(getattr(source, "provenance", "") or getattr(source, "attrs", {}).get("provenance", ""))
+        for source in sources
+    ]
+    said = list(dict.fromkeys(line for line in lines if line))
+    return "; ".join([*said, *(["other columns observed"] if said and not all(lines) else [])])

@@ -12,6 +12,7 @@ from relocchoice.data.choice_data import PROBABILITY_WEIGHTS
 from relocchoice.engine.bind import degenerate_lambdas
 from relocchoice.results import numbers
 from relocchoice.results.blocks import LAMBDA_PREFIX, is_dissimilarity
+from relocchoice.results.table import begun
 
 if TYPE_CHECKING:
     from relocchoice.inference.covariance import Covariance
@@ -36,6 +37,11 @@ def family(results: ChoiceResults) -> str:
 
 
 def title(results: ChoiceResults) -> str:
+    """The model on one line, after the provenance of data that nobody observed."""
+    return begun(results.provenance, model_title(results))
+
+
+def model_title(results: ChoiceResults) -> str:
     """The family and the formula on one line."""
     return f"{family(results)}: {' '.join(results.spec.formula_text.split())}"
 
