@@ -12,6 +12,7 @@ from types import MappingProxyType
 from relocchoice.errors import ConvergenceWarning, OptionError
 from relocchoice.relocation.reproduce_destination import destination
 from relocchoice.relocation.reproduce_form import form
+from relocchoice.relocation.reproduce_plants import plants
 from relocchoice.relocation.reproduce_published import published
 from relocchoice.relocation.reproduce_ratings import ratings
 from relocchoice.relocation.reproduce_record import LIMIT, Folder, PublishedFit, Reproduction
@@ -68,6 +69,8 @@ _PUBLISHED = (
 
 
 def _published(name: str, title: str, dataset: str) -> Entry:
+    if dataset == "japanese_fdi":
+        return Entry(title, lambda folder: plants(name, title, folder))
     return Entry(title, lambda folder: published(name, title, dataset, folder))
 
 

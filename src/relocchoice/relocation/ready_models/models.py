@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.labels import show, show_some
 from relocchoice.errors import DataError, OptionError
 from relocchoice.models import MultinomialLogit, NestedLogit
 from relocchoice.relocation.survey.cells import MANUFACTURING, NEAR, cells
@@ -92,8 +93,8 @@ def move_data(data: ChoiceData) -> ChoiceData:
     strange = [label for label in data.alternatives if label not in forms]
     if strange or forms[0] not in data.alternatives:
         raise DataError(
-            f"alternative {strange[0] if strange else forms[0]!r}: alternatives must be the forms, with {forms[0]!r}; "
-            f"got {list(data.alternatives)}"
+            f"alternative {show(strange[0] if strange else forms[0])}: alternatives must be forms, {forms[0]!r} among "
+            f"them; got {show_some(data.alternatives)}"
         )
     if data.chosen is None or data.picked is not None:
         raise DataError("moving or staying needs data with one chosen form a case")
@@ -102,10 +103,8 @@ def move_data(data: ChoiceData) -> ChoiceData:
     width = np.diff(data.offsets)
     stuck = np.flatnonzero((stays == 0) | (width == stays))
     if len(stuck):
-        case = data.cases[stuck[0]]
-        raise DataError(
-            f"case {case!r} has no choice between staying and moving ({len(stuck)} such); select the others"
-        )
+        case = show(data.cases[stuck[0]])
+        raise DataError(f"case {case} cannot both stay and move ({len(stuck)} such cases); select the others")
     roles = {data.names.get(role) for role in ("case", "alternative", "unit", "weights")}
     own = [name for name in data.columns if name not in roles and not data.varies_within_case(name)]
     twice = data.case_frame(own).iloc[np.repeat(np.arange(data.n_cases), 2)].reset_index(drop=True)

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
-from relocchoice.errors import ConvergenceWarning, DataError, IdentificationError, OptionError
+from relocchoice.errors import ConvergenceWarning, DataError, FindingsError, IdentificationError, OptionError
 from relocchoice.inference.hypotheses import TestResult
 from relocchoice.inference.pooling import holm
 from relocchoice.inference.tails import chi2_tail
@@ -98,7 +98,8 @@ def stability(
     Raises
     ------
     OptionError : not two different rounds. DataError : a round without cases, sampling weights.
-    IdentificationError : a round's data cannot tell the model's coefficients apart; names the round.
+    SpecificationError, IdentificationError : a term is constant in a round, or its data cannot tell the coefficients
+        apart; names the round.
 
     Notes
     -----
@@ -121,7 +122,7 @@ def stability(
         pooled = model.fit(both, **options)
         fits = [_fit(model, part, label, options) for part, label in zip(parts, labels, strict=True)]
     for fit, label in ((pooled, "both rounds"), (fits[0], labels[0]), (fits[1], labels[1])):
-        if not fit.converged and not fit.identification.flat:
+        if fit.identification.infinite or not (fit.converged or fit.identification.flat):
             raise IdentificationError(f"{label}: the fit is no finite maximum: {fit.status_message}")
     covariance, words = _covariance(fits, parts, groups)
     table, wald = _by_parameter(fits, covariance)
@@ -137,8 +138,8 @@ def _checked(rounds: object) -> tuple[str, str]:
 def _fit(model: MultinomialLogit | NestedLogit, data: ChoiceData, label: str, options: dict[str, Any]) -> ChoiceResults:
     try:
         return model.fit(data, **options)
-    except IdentificationError as error:
-        raise IdentificationError(f"round {label!r} alone: {error}") from None
+    except FindingsError as error:
+        raise type(error)(f"round {label!r} alone: {error}") from None
 
 
 def _ratio(pooled: ChoiceResults, fits: Sequence[ChoiceResults]) -> TestResult:
@@ -174,7 +175,7 @@ def _covariance(fits: Sequence[ChoiceResults], parts: Sequence[ChoiceData], grou
 
 def _by_parameter(fits: Sequence[ChoiceResults], covariance: Floats) -> tuple[pd.DataFrame, TestResult]:
     p = len(fits[0].params)
-    theta = [fit.params.to_numpy(dtype=float) for fit in fits]
+    theta = [fit.params.where(fit.parameters["status"] != "flat").to_numpy(dtype=float) for fit in fits]
     variance = np.diag(covariance)
     cross = np.diag(covariance[:p, p:])
     spread = variance[:p] + variance[p:] - 2.0 * cross

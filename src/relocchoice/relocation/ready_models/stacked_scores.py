@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import null_space
 
-from relocchoice.errors import DataError
+from relocchoice.data.groups import group_codes
 from relocchoice.relocation.ready_models.steps import Choices, Lower, Upper
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.rebound import rebound
@@ -38,11 +37,13 @@ class Stacked:
     Attributes
     ----------
     covariance : both steps counted; naive : inverse Hessians, the steps as if independent.
+    influence : (n, p) weighted influence of each case on the estimates.
     words : one sentence on the kind.
     """
 
     covariance: Floats
     naive: Floats
+    influence: Floats
     words: str
 
 
@@ -84,15 +85,16 @@ def both_steps(choices: Choices, lower: Lower, upper: Upper, groups: Any) -> Sta
     naive = np.zeros((joint.shape[1], joint.shape[1]))
     k = len(first.inverse)
     naive[:k, :k], naive[k:, k:] = first.inverse, second.inverse
-    codes, n_groups = _codes(choices, groups)
-    if codes is None:
+    if groups is None:
         words = "Two-step errors: stacked scores of both steps, cases independent."
-        joint = joint * _copies(choices)[:, None]
-        return Stacked(joint.T @ joint, naive, words)
+        alone = joint * _copies(choices)[:, None]
+        return Stacked(alone.T @ alone, naive, joint, words)
+    codes = group_codes(choices.data, groups, "groups")
+    n_groups = int(codes.max()) + 1
     summed = np.stack([np.bincount(codes, weights=column, minlength=n_groups) for column in joint.T], axis=1)
     factor = n_groups / (n_groups - 1)
     words = f"Two-step errors: stacked scores of both steps, {n_groups:,} clusters, scaled by G / (G - 1)."
-    return Stacked(factor * summed.T @ summed, naive, words)
+    return Stacked(factor * summed.T @ summed, naive, joint, words)
 
 
 def _copies(choices: Choices) -> Floats:
@@ -103,20 +105,6 @@ def _copies(choices: Choices) -> Floats:
     factor = np.zeros(len(weights))
     factor[weights > 0] = 1.0 / np.sqrt(weights[weights > 0])
     return factor
-
-
-def _codes(choices: Choices, groups: Any) -> tuple[Ints | None, int]:
-    if groups is None:
-        return None, 0
-    data = choices.data
-    if isinstance(groups, str):
-        labels: Any = data.row_frame([groups])[groups].to_numpy()[data.offsets[:-1]]
-    else:
-        labels = np.asarray(groups)
-    if len(labels) != data.n_cases:
-        raise DataError(f"groups has {len(labels)} labels for {data.n_cases} cases; give one a case")
-    codes, found = pd.factorize(labels)
-    return codes.astype(np.intp), len(found)
 
 
 def _cross(choices: Choices, lower: Lower, upper: Upper) -> Floats:

@@ -197,15 +197,15 @@ def _table(found: TreeComparison) -> Table:
     for name, row in found.figures.iterrows():
         rows.append((str(name), str(row["parameters"]), *(numbers.likelihood(row[k]) for k in ("llf", "aic", "bic"))))
     rows.append(("Tests: statistic, df, p-value",))
-    tests = found.tests.reset_index().to_dict("records")
-    for row in tests:
-        one, other = row["one"], row["other"]
-        lr = row["test"] == "likelihood ratio"
+    tests: list[dict[Any, Any]] = found.tests.reset_index().to_dict("records")
+    for test in tests:
+        one, other = test["one"], test["other"]
+        lr = test["test"] == "likelihood ratio"
         head = f"{one} within {other}" if lr else f"{one} against {other}"
-        if row["df"] == 0:
-            rows.append((head, str(row["test"]), "does not apply", "", ""))
+        if test["df"] == 0:
+            rows.append((head, str(test["test"]), "does not apply", "", ""))
             continue
-        figure = (numbers.decimals(row["statistic"], 3), str(row["df"]) if lr else "", numbers.pvalue(row["pvalue"]))
+        figure = (numbers.decimals(test["statistic"], 3), str(test["df"]) if lr else "", numbers.pvalue(test["pvalue"]))
         rows.append((head, "LR chi2" if lr else "Vuong z", *figure))
     verdicts = tuple(
         f"Lambdas of {name}: {row['lambdas']}." for name, row in found.figures.iterrows() if row["lambdas"]

@@ -32,7 +32,7 @@ from relocchoice.results import numbers
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table
+from relocchoice.results.table import Table, begun
 from relocchoice.spec.model import apply_unavailable
 
 Floats = NDArray[np.float64]
@@ -54,6 +54,7 @@ class Cascade:
     by_noise : how many switches no change of utilities accounts for; zero by construction.
     settled : share of the draws in which both worlds came to rest.
     draws, seed : of the tastes; notes : in words.
+    provenance : where the data of the fit come from, where nobody observed them.
     """
 
     scenario: str
@@ -66,6 +67,7 @@ class Cascade:
     draws: int
     seed: int
     notes: tuple[str, ...]
+    provenance: str = ""
 
     def summary(self, format: Format = "text") -> Summary:
         """The table as one that prints itself in ``format``."""
@@ -74,7 +76,8 @@ class Cascade:
             for place, held in zip(self.table.index, self.table.to_numpy(), strict=True)
         )
         heads = ("", "baseline", "scenario", "direct", "total")
-        return Summary(Table(f"Group migration, {self.scenario}", heads, rows, notes=self.notes), format)
+        title = begun(self.provenance, f"Group migration, {self.scenario}")
+        return Summary(Table(title, heads, rows, notes=self.notes), format)
 
     def __repr__(self) -> str:
         return str(self.summary())
@@ -128,6 +131,7 @@ def cascade(fit: SocialResults, scenario: Scenario, *, rounds: int = 100, draws:
         int(draws),
         int(seed),
         (*notes, *_words(draws, seed, found.settled, int(rounds), found.left / draws)),
+        fit.provenance,
     )
 
 

@@ -22,7 +22,7 @@ from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.frozen import CopiedFrame, sealed
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table
+from relocchoice.results.table import Table, begun
 
 if TYPE_CHECKING:
     from relocchoice.relocation.social.model import SocialLogit
@@ -75,6 +75,11 @@ class SocialResults:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "covariance", sealed(self.covariance))
+
+    @property
+    def provenance(self) -> str:
+        """Where the data come from, where nobody observed them."""
+        return self.plain.provenance
 
     @property
     def params(self) -> pd.Series:
@@ -219,7 +224,7 @@ def _table(results: SocialResults, alpha: float) -> Table:
         cells = (shown[0], numbers.significant(error), numbers.decimals(z, 3), numbers.pvalue(p), *shown[1:])
         rows.append((str(name), *cells))
     return Table(
-        f"Logit with social interactions: {' '.join(results.model.utilities.split())}",
+        begun(results.provenance, f"Logit with social interactions: {' '.join(results.model.utilities.split())}"),
         ("", "estimate", "std. error", "z", "P>|z|", *ends),
         tuple(rows),
         _header(results),

@@ -1,0 +1,142 @@
+"""The study as a report: chapters whose data are never mixed, then where everything comes from."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from importlib.metadata import version
+from numbers import Integral
+from typing import Any
+
+import relocchoice
+from relocchoice.errors import ConvergenceWarning, OptionError
+from relocchoice.relocation.reproduce_record import Folder
+from relocchoice.relocation.survey import simulate_survey
+from relocchoice.report.contents import Report, Section, Sentence
+from relocchoice.report.figures import has_matplotlib
+from relocchoice.report.study.chapters import (
+    Chapter,
+    counted_chapter,
+    observed_chapter,
+    offered_chapter,
+    simulated_chapter,
+)
+from relocchoice.report.tables import as_json
+
+FIRMS, SEED = 2000, 0
+FEWEST, MOST = 1000, 20_000
+TITLE = "Relocation of firms from Yueqing: a study of forms and destinations"
+FORMATS = ("latex", "html")
+PACKAGES = ("numpy", "scipy", "pandas", "formulaic", "narwhals")
+
+
+def make_study(firms: int = FIRMS, seed: int = SEED, *, published_folder: Folder = None) -> Report:
+    """Run the study.
+
+    Parameters
+    ----------
+    firms : simulated, 1,000 to 20,000: fewer carry no joint model, more take longer than they tell.
+    seed : of the simulated firms.
+    published_folder : where published data that are not shipped lie; see ``relocation.reproduce.reproduce``.
+
+    Returns
+    -------
+    Report
+        With counted, observed and simulated firms in chapters of their own; pictures where matplotlib is installed.
+
+    Raises
+    ------
+    OptionError
+        For another number of firms, or a seed that is none.
+    IdentificationError
+        Where this draw of the firms does not carry a model.
+    """
+    check_study(firms, seed)
+    draw = has_matplotlib()
+    survey = simulate_survey(firms, seed, margins="expected")
+    with warnings.catch_warnings():
+        # the tables themselves say which estimates have no finite maximum
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        # what a draw of the firms may refuse comes first
+        made = simulated_chapter(survey, draw)
+        chapters = (counted_chapter(draw), observed_chapter(draw, published_folder), offered_chapter(), made)
+    failures = tuple(sentence for chapter in chapters for sentence in chapter.failures)
+    return Report(
+        title=TITLE,
+        sections=(
+            _opening(survey.provenance.line),
+            *(chapter.section for chapter in chapters),
+            _provenance(firms, seed),
+        ),
+        fits={name: fit for chapter in chapters for name, fit in chapter.fits.items()},
+        failures=failures,
+        formats=FORMATS,
+        log=_log(chapters, failures, firms, seed),
+        spec_text=f"# relocchoice study --firms {firms} --seed {seed}\nfirms = {firms}\nseed = {seed}\n",
+    )
+
+
+def check_study(firms: int, seed: int) -> None:
+    """Refuse a number of firms or a seed before anything runs.
+
+    Raises
+    ------
+    OptionError
+    """
+    for name, value, least, most in (("firms", firms, FEWEST, MOST), ("seed", seed, 0, 2**63 - 1)):
+        if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
+            raise OptionError.of(name, value, f"a whole number from {least:,} to {most:,}")
+
+
+def _opening(line: str) -> Section:
+    return Section(
+        "opening",
+        "Three kinds of numbers",
+        (
+            Sentence(
+                "Counted: the tables that the survey of 2003 printed. Observed: plants of another study, one row each. "
+                "Simulated: firms that do not exist, drawn so that their margins are the printed ones. Each has a "
+                "chapter, and no table or picture holds two of them."
+            ),
+            Sentence(f"Everything simulated begins with: [{line}].", "warning"),
+        ),
+    )
+
+
+def _provenance(firms: int, seed: int) -> Section:
+    return Section(
+        "provenance",
+        "Provenance",
+        (
+            Sentence(
+                f"Made by: relocchoice study --firms {firms} --seed {seed}; relocchoice {relocchoice.__version__}."
+            ),
+            Sentence(
+                f"Python {platform.python_version()}; {', '.join(f'{name} {version(name)}' for name in PACKAGES)}."
+            ),
+            Sentence(
+                "Printed counts: Wei, Li & Wang (2007). Claims of cluster migration: Zhu, Wang, Li & Li (2009). "
+                "Plants: Head & Mayer (2004). The same arguments give the same figures."
+            ),
+        ),
+    )
+
+
+def _log(chapters: tuple[Chapter, ...], failures: tuple[str, ...], firms: int, seed: int) -> dict[str, Any]:
+    models = {
+        name: {
+            "converged": bool(fit.converged),
+            "log_likelihood": as_json(fit.llf),
+            "provenance": fit.provenance,
+            "parameters": {str(key): as_json(value) for key, value in fit.params.items()},
+        }
+        for chapter in chapters
+        for name, fit in chapter.fits.items()
+    }
+    return {
+        "ok": not failures,
+        "failures": list(failures),
+        "study": {"firms": firms, "seed": seed},
+        "models": models,
+        "version": relocchoice.__version__,
+    }
