@@ -3,7 +3,8 @@
 A chunk holds four kinds of columns, each stored once:
 
 * ``generic`` (Kg, S, n): one coefficient for all alternatives, differenced against the chosen alternative where the
-  family does not mind (it spares the Hessian the digits that large offsets would cost);
+  family does not mind (it spares the Hessian the digits that large offsets would cost). They are stored as ``tiles``
+  (T, Kg, S, lanes) of the cases that are computed side by side;
 * ``zone`` (Kz, S): one coefficient, values that belong to the alternative and are shared by all cases;
 * ``pool`` (P, n): constants and case-specific variables; ``pool_coef`` (P, S) says which coefficient each slot takes;
 * ``own`` (Ko, S, n): a value a case and alternative with coefficients by alternative; ``own_coef`` (Ko, S).
@@ -13,7 +14,7 @@ Three verbs are the matrix: utilities (X b), pullback (X_i' g_i) and gram (sum_i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +28,8 @@ from relocchoice.spec.layout import Placement, placements
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Slots = slice | Ints
-CHUNK_VALUES = 2**17
+CHUNK_VALUES = 2**15
+LINE = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +38,7 @@ class Chunk:
 
     placement: Placement
     n_coef: int
-    generic: Floats
+    tiles: Floats
     generic_coef: Ints
     zone: Floats
     zone_coef: Ints
@@ -51,12 +53,19 @@ class Chunk:
     def n_cases(self) -> int:
         return len(self.placement.cases)
 
+    @property
+    def generic(self) -> Floats:
+        """(Kg, S, n): a view where one tile holds all cases, else a copy."""
+        n_tiles, n_columns, n_slots, lanes = self.tiles.shape
+        whole = self.tiles.transpose(1, 2, 0, 3).reshape(n_columns, n_slots, n_tiles * lanes)
+        return whole[:, :, : self.n_cases]
+
     def utilities(self, beta: Floats) -> Floats:
         """(K,) -> (S, n)."""
         n_slots, n = self.placement.rows.shape
         v = np.zeros((n_slots, n)) if self.offset is None else self.offset.copy()
-        if len(self.generic):
-            flat = self.generic.reshape(len(self.generic), -1)
+        if len(self.generic_coef):
+            flat = self.generic.reshape(len(self.generic_coef), -1)
             v += (beta[self.generic_coef] @ flat).reshape(n_slots, n)
         if len(self.zone):
             v += (beta[self.zone_coef] @ self.zone)[:, None]
@@ -69,7 +78,7 @@ class Chunk:
     def pullback(self, slots: Slots, g: Floats) -> Floats:
         """Vectors g (s, n) over some slots -> (K, n), X_i' g_i of each case."""
         out = np.zeros((self.n_coef, g.shape[1]))
-        if len(self.generic):
+        if len(self.generic_coef):
             out[self.generic_coef] = np.einsum("ksn,sn->kn", self.generic[:, slots], g)
         if len(self.zone):
             out[self.zone_coef] = self.zone[:, slots] @ g
@@ -85,7 +94,7 @@ class Chunk:
         """(n,) -> (K, n): the chosen alternative's row times ``weight``."""
         chosen, lanes = self.placement.chosen, np.arange(self.n_cases)
         out = np.zeros((self.n_coef, self.n_cases))
-        if len(self.generic) and not self.differenced:
+        if len(self.generic_coef) and not self.differenced:
             out[self.generic_coef] = self.generic[:, chosen, lanes] * weight
         if len(self.zone):
             out[self.zone_coef] = self.zone[:, chosen] * weight
@@ -100,9 +109,10 @@ class Chunk:
     def gram(self, d: Floats) -> Floats:
         """(S, n) -> (K, K), sum_i X_i' diag(d_i) X_i."""
         out = np.zeros((self.n_coef, self.n_coef))
-        weighted = self.generic * d
-        if len(self.generic):
-            flat = self.generic.reshape(len(self.generic), -1)
+        generic = self.generic
+        weighted = generic * d
+        if len(generic):
+            flat = generic.reshape(len(generic), -1)
             out[np.ix_(self.generic_coef, self.generic_coef)] += weighted.reshape(len(weighted), -1) @ flat.T
         if len(self.zone):
             self._add_zone(out, d, weighted)
@@ -112,7 +122,7 @@ class Chunk:
 
     def _add_zone(self, out: Floats, d: Floats, weighted: Floats) -> None:
         out[np.ix_(self.zone_coef, self.zone_coef)] += (self.zone * d.sum(axis=1)) @ self.zone.T
-        if len(self.generic):
+        if len(self.generic_coef):
             _add_cross(out, self.generic_coef, self.zone_coef, weighted.sum(axis=2) @ self.zone.T)
 
     def _add_labelled(self, out: Floats, d: Floats, weighted: Floats) -> None:
@@ -125,7 +135,7 @@ class Chunk:
             rows = np.concatenate([self.pool[pooled], self.own[owned, s]])
             scaled = rows * d[s]
             _add_block(out, coef, scaled @ rows.T)
-            if len(self.generic):
+            if len(self.generic_coef):
                 _add_cross(out, coef, self.generic_coef, rows @ weighted[:, s].T)
             if len(self.zone):
                 _add_cross(out, coef, self.zone_coef, np.outer(scaled.sum(axis=1), self.zone[:, s]))
@@ -146,7 +156,7 @@ def _add_cross(out: Floats, left: Ints, right: Ints, block: Floats) -> None:
     np.add.at(out, (right[:, None], left[None, :]), block.T)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Design:
     """All chunks of a data set.
 
@@ -172,6 +182,7 @@ def build_design(
     shift_invariant: bool,
     movable: NDArray[np.bool_] | None = None,
     cases: Ints | None = None,
+    lanes: int | None = None,
 ) -> Design:
     """Lay the columns out in chunks.
 
@@ -182,6 +193,7 @@ def build_design(
         centred.
     movable : (K,) which coefficients are free of constraints; centring touches no others. None: all are.
     cases : positions of the cases to lay out; None: all. Means and ranges are those of all cases.
+    lanes : how many cases a tile of generic columns holds; None: all of its chunk.
     """
     columns = _merged(columns)
     labelled = any(not isinstance(column.coef, (int, np.integer)) for column in columns.columns)
@@ -190,9 +202,11 @@ def build_design(
     moved = centring(data, columns, movable, shift_invariant)
     sorted_columns = _sort_columns(data, columns, everywhere, shift_invariant)
     width = max(1, CHUNK_VALUES // max(4, len(sorted_columns.generic)))
+    placed = list(_placed(data, order, group, labelled, width, cases))
+    generic = _room(len(sorted_columns.generic), placed, lanes)
     chunks = tuple(
-        _chunk(columns, sorted_columns, moved, placement, shift_invariant and data.chosen is not None)
-        for placement in _placed(data, order, group, labelled, width, cases)
+        _chunk(columns, sorted_columns, moved, placement, room, shift_invariant and data.chosen is not None)
+        for placement, room in zip(placed, generic, strict=True)
     )
     return Design(columns.names, chunks, data.n_cases, moved)
 
@@ -270,11 +284,30 @@ def _by_alternative(data: ChoiceData, column: Column) -> Floats | None:
     return values
 
 
-def _chunk(columns: UtilityColumns, kinds: _Sorted, moved: Centring, placement: Placement, difference: bool) -> Chunk:
+def _room(n_columns: int, placed: Sequence[Placement], lanes: int | None) -> Iterator[Floats]:
+    """(T, Kg, S, lanes) uninitialised tiles for the generic columns of each chunk.
+
+    They lie one after the other in one piece of memory, which is fetched ahead, and start on a line of the cache.
+    """
+    shapes = []
+    for place in placed:
+        n_slots, n = place.rows.shape
+        width = n if lanes is None else lanes
+        shapes.append((-(-n // max(1, width)), n_columns, n_slots, width))
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    ends = np.cumsum([-(-8 * size // LINE) * LINE for size in sizes], dtype=np.intp)
+    memory = np.empty((int(ends[-1]) if len(ends) else 0) + LINE, dtype=np.uint8)
+    first = -memory.ctypes.data % LINE
+    for shape, size, start in zip(shapes, sizes, first + np.r_[0, ends[:-1]], strict=True):
+        yield memory[start : start + 8 * size].view(np.float64).reshape(shape)
+
+
+def _chunk(
+    columns: UtilityColumns, kinds: _Sorted, moved: Centring, placement: Placement, tiles: Floats, difference: bool
+) -> Chunk:
     rows, alternative = placement.rows, placement.alternative
-    n_slots, n = rows.shape
-    lanes = np.arange(n)
-    generic = np.empty((len(kinds.generic), n_slots, n))
+    lanes = np.arange(rows.shape[1])
+    generic = np.empty((len(kinds.generic), *rows.shape)) if len(tiles) != 1 else tiles[0][:, :, : rows.shape[1]]
     for k, position in enumerate(kinds.generic):
         values = columns.columns[position].values
         assert values is not None
@@ -282,11 +315,12 @@ def _chunk(columns: UtilityColumns, kinds: _Sorted, moved: Centring, placement: 
         if difference:
             generic[k] -= generic[k, placement.chosen, lanes]
         generic[k] /= moved.scales[position]
+    _fill(tiles, generic)
     slot_alternative = placement.slot_alternative
     return Chunk(
         placement=placement,
         n_coef=len(columns.names),
-        generic=generic,
+        tiles=tiles,
         generic_coef=_shared_coef(columns, kinds.generic),
         zone=_zone(kinds, moved, slot_alternative),
         zone_coef=_shared_coef(columns, kinds.zone),
@@ -297,6 +331,19 @@ def _chunk(columns: UtilityColumns, kinds: _Sorted, moved: Centring, placement: 
         offset=None if columns.offset is None else columns.offset[rows],
         differenced=difference,
     )
+
+
+def _fill(tiles: Floats, generic: Floats) -> None:
+    """Write (Kg, S, n) columns into (T, Kg, S, lanes) tiles, with zeros beyond the last case."""
+    n_tiles, n_columns, n_slots, lanes = tiles.shape
+    n = generic.shape[2]
+    whole = n // lanes if lanes else 0
+    if n_tiles > 1 or whole == 0:
+        split = generic[:, :, : whole * lanes].reshape(n_columns, n_slots, whole, lanes)
+        tiles[:whole] = split.transpose(2, 0, 1, 3)
+    if whole < n_tiles:
+        tiles[whole, :, :, : n - whole * lanes] = generic[:, :, whole * lanes :]
+        tiles[whole, :, :, n - whole * lanes :] = 0.0
 
 
 def _zone(kinds: _Sorted, moved: Centring, slot_alternative: Ints) -> Floats:
