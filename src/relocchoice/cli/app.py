@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 
 import relocchoice
-from relocchoice.cli import check, fit, reproduce
+from relocchoice.cli import bench, check, fit, reproduce
 from relocchoice.cli.output import silence_output
 from relocchoice.errors import OptionError, RelocChoiceError
 
-COMMANDS = (reproduce, check, fit)
+COMMANDS = (reproduce, check, fit, bench)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
