@@ -56,7 +56,11 @@ CORE_INLINE V choose(Mask mask, V yes, V no) { CORE_EACH(pick(mask.r[h], yes.r[h
 CORE_INLINE V load(const double* at) { CORE_EACH(part(at + h * CORE_WIDTH)); }
 CORE_INLINE V all(double x) { CORE_EACH(R{} + x); }
 CORE_INLINE V larger(V a, V b) { return choose(a > b, a, b); }
-CORE_INLINE double total(V a) { return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7])); }
+CORE_INLINE double total(V a) {
+    for (Int step = LANES / 2; step; step /= 2)
+        for (Int i = 0; i < step; ++i) a[i] += a[i + step];
+    return a[0];
+}
 CORE_INLINE Mask flags(const unsigned char* at) {
     Mask out;
     for (int h = 0; h < PARTS; ++h)

@@ -3,12 +3,15 @@
 #define Py_LIMITED_API 0x030b0000
 #include <Python.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <vector>
 
+#include "fill.hpp"
 #include "kernel.hpp"
 #include "pool.hpp"
 
@@ -17,7 +20,7 @@ namespace {
 using core::Int;
 
 constexpr Int MODEL_FIELDS = 10, CHUNK_FIELDS = sizeof(core::Chunk) / sizeof(Int);
-constexpr Int MOST_GROUPS = 64, GROUP_BYTES = Int{1} << 26, SERIAL_VALUES = 20000;
+constexpr Int MOST_GROUPS = 64, LEAST_GROUPS = 16, GROUP_BYTES = Int{1} << 26, SERIAL_VALUES = 20000;
 
 struct Level {
     const char* name;
@@ -81,23 +84,25 @@ Memory aligned(Int doubles) {
     return Memory(static_cast<double*>(at));
 }
 
-// How the chunks are cut into groups depends on the problem alone, so the number of threads changes no bit.
-Int group_count(const core::Job& job) {
-    const Int most = GROUP_BYTES / (8 * core::sums_size(job.model)) + 1;
-    Int out = job.n_chunks < MOST_GROUPS ? job.n_chunks : MOST_GROUPS;
-    return out < most ? out : most;
+Int alternatives(const core::Job& job) {
+    Int out = 0;
+    for (Int i = 0; i < job.n_chunks; ++i) out += job.chunks[i].n * job.chunks[i].slots;
+    return out;
 }
 
-Int values(const core::Job& job) {
-    Int out = 0;
-    for (Int i = 0; i < job.n_chunks; ++i)
-        out += job.chunks[i].n * job.chunks[i].slots * (job.model.n_generic + 1);
-    return out;
+// How the chunks are cut into groups depends on the problem alone, so the number of threads changes no bit. A group
+// should have more to sum than to write down.
+Int group_count(const core::Job& job) {
+    const Int work = alternatives(job), most_slots = std::max(job.model.max_slots, Int{1});
+    const Int worth = std::min(work / (512 * (job.model.n_coef + job.model.n_shape + 1)), work / (64 * most_slots));
+    const Int bounds[] = {job.n_chunks, MOST_GROUPS, GROUP_BYTES / (8 * core::sums_size(job.model)) + 1,
+                          std::max(LEAST_GROUPS, worth)};
+    return *std::min_element(std::begin(bounds), std::end(bounds));
 }
 
 void evaluate(const core::Kernel& kernel, const core::Job& job, int threads, double* out) {
     const Int groups = group_count(job), size = core::sums_size(job.model);
-    if (values(job) < SERIAL_VALUES) threads = 1;
+    if (alternatives(job) * (job.model.n_generic + job.model.n_pool + 1) < SERIAL_VALUES) threads = 1;
     if (threads > groups) threads = static_cast<int>(groups);
     const Int scratch = (kernel.scratch_size(job) + 7) / 8 * 8;
     const Memory memory = aligned(scratch * threads);
@@ -165,6 +170,27 @@ PyObject* py_evaluate(PyObject*, PyObject* args) {
     Py_RETURN_NONE;
 }
 
+PyObject* py_fill(PyObject*, PyObject* args) {
+    PyObject *table, *columns, *factors;
+    int difference, threads;
+    if (!PyArg_ParseTuple(args, "OOOpi", &table, &columns, &factors, &difference, &threads)) return nullptr;
+    Buffer t, c, f;
+    if (!t.take(table, false) || !c.take(columns, false) || !f.take(factors, false)) return nullptr;
+    constexpr Int FIELDS = sizeof(core::Filling) / sizeof(Int);
+    if (t.count() % FIELDS || c.count() != f.count() || threads < 1) {
+        PyErr_SetString(PyExc_ValueError, "the arrays given to the core do not fit together");
+        return nullptr;
+    }
+    const core::Filling* chunks = t.at<core::Filling>();
+    const int n_chunks = static_cast<int>(t.count() / FIELDS);
+    Py_BEGIN_ALLOW_THREADS
+    core::in_parallel(threads, n_chunks, [&](int i) {
+        core::fill(chunks[i], c.at<const double*>(), f.at<double>(), c.count(), difference != 0);
+    });
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
 PyObject* py_levels(PyObject*, PyObject*) {
     PyObject* out = PyList_New(0);
     for (const Level& level : levels()) {
@@ -217,6 +243,7 @@ PyObject* py_probe(PyObject*, PyObject* args) {
 
 PyMethodDef methods[] = {
     {"evaluate", py_evaluate, METH_VARARGS, "Sums over chunks, or log-likelihoods of their cases."},
+    {"fill", py_fill, METH_VARARGS, "Columns laid out in tiles."},
     {"levels", py_levels, METH_NOARGS, "Instruction sets of this processor that the core knows, best first."},
     {"apply", py_apply, METH_VARARGS, "exp or log of numbers, as the core computes them."},
     {"probe", py_probe, METH_VARARGS, "Read memory, or multiply and add, as fast as the machine can."},

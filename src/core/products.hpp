@@ -52,20 +52,13 @@ CORE_INLINE void multiply(double* sums, const double* a, const double* const* b,
 CORE_INLINE Int blocks(Int rows) { return (rows + BLOCK - 1) / BLOCK; }
 CORE_INLINE Int triangle(Int rows) { return blocks(rows) * (blocks(rows) + 1) / 2; }
 
-// Entry (i, j) of sums kept as blocks, `across` blocks in a row of blocks; or as the lower triangle of blocks.
-CORE_INLINE double entry(const double* sums, Int block, Int i, Int j) {
-    const double* at = sums + block * BLOCK_SIZE + ((i % BLOCK) * BLOCK + j % BLOCK) * CORE_WIDTH;
+// Entry (i, j) of sums kept as blocks, `across` blocks in a row of blocks.
+CORE_INLINE double full_entry(const double* sums, Int across, Int i, Int j) {
+    const double* at = sums + ((i / BLOCK) * across + j / BLOCK) * BLOCK_SIZE;
+    at += ((i % BLOCK) * BLOCK + j % BLOCK) * CORE_WIDTH;
     double out = 0.0;
     for (int h = 0; h < CORE_WIDTH; ++h) out += at[h];
     return out;
-}
-CORE_INLINE double full_entry(const double* sums, Int across, Int i, Int j) {
-    return entry(sums, (i / BLOCK) * across + j / BLOCK, i, j);
-}
-CORE_INLINE double lower_entry(const double* sums, Int i, Int j) {
-    if (i / BLOCK < j / BLOCK) { const Int k = i; i = j; j = k; }
-    const Int row = i / BLOCK;
-    return entry(sums, row * (row + 1) / 2 + j / BLOCK, i, j);
 }
 
 // Four row pointers from `from`; those beyond the last row repeat it, their products are never read.

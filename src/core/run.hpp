@@ -14,10 +14,10 @@ static void find_active(const Chunk& c, Space& x) {
 }
 
 static void find_zone_utility(const Job& job, const Chunk& c, Space& x) {
-    for (Int j = 0; j < c.slots; ++j) {
-        double sum = 0.0;
-        for (Int k = 0; k < job.model.n_zone; ++k) sum += job.beta[job.model.zone_coef[k]] * c.zone[k * c.slots + j];
-        x.zone_utility[j] = sum;
+    for (Int j = 0; j < c.slots; ++j) x.zone_utility[j] = 0.0;
+    for (Int k = 0; k < job.model.n_zone; ++k) {
+        const double b = job.beta[job.model.zone_coef[k]];
+        for (Int j = 0; j < c.slots; ++j) x.zone_utility[j] += b * c.zone[k * c.slots + j];
     }
 }
 
@@ -43,8 +43,6 @@ static void copy_tail(const Job& job, const Chunk& c, Int lane, Int valid, Space
 }
 
 static void run_chunk(const Job& job, const Chunk& c, Space& x) {
-    find_active(c, x);
-    find_zone_utility(job, c, x);
     const Int size = job.model.n_generic * c.slots, calls = triangle(x.size.generic) * blocks_of(c.slots, x.size.block);
     for (Int lane = 0; lane < c.n; lane += LANES) {
         const Int valid = lane + LANES <= c.n ? LANES : c.n - lane, at = c.first + lane;
@@ -89,24 +87,35 @@ struct Square {
 };
 
 static void scatter_lower(const Places& to, Square out, const double* sums, Int rows) {
-    for (Int i = 0; i < rows; ++i)
-        for (Int j = 0; j < rows; ++j) out.add(to.every(i), to.every(j), lower_entry(sums, i, j));
+    for (Int i = 0; i < rows; ++i) {
+        const Int block = i / BLOCK, at = to.every(i);
+        const double* row = sums + block * (block + 1) / 2 * BLOCK_SIZE + i % BLOCK * BLOCK * CORE_WIDTH;
+        for (Int j = 0; j <= i; ++j) {
+            const double* lanes = row + j / BLOCK * BLOCK_SIZE + j % BLOCK * CORE_WIDTH;
+            double sum = 0.0;
+            for (int h = 0; h < CORE_WIDTH; ++h) sum += lanes[h];
+            if (j < i) out.add_pair(at, to.every(j), sum);
+            else out.add(at, at, sum);
+        }
+    }
 }
 
 static void scatter_pool(const Places& to, Square out, const Waiting& pair, const Waiting& mix) {
     const Sizes& s = to.x.size;
     const Int across = blocks(s.products), active = to.x.n_active;
-    for (Int i = 0; i < active; ++i)
-        for (Int j = 0; j < active; ++j) {
-            const Int top = i > j ? i : j, low = i > j ? j : i;
-            for (Int a = 0; a < s.pool; ++a)
-                for (Int b = 0; b < s.pool; ++b) {
-                    const Int high = a > b ? a : b, small = a > b ? b : a;
-                    const double sum =
-                        full_entry(pair.sums, across, top * (top + 1) / 2 + low, high * (high + 1) / 2 + small);
-                    out.add(to.pool(a, i), to.pool(b, j), sum);
+    for (Int i = 0, row = 0; i < active; ++i)
+        for (Int j = 0; j <= i; ++j, ++row)
+            for (Int a = 0, column = 0; a < s.pool; ++a)
+                for (Int b = 0; b <= a; ++b, ++column) {
+                    const double sum = full_entry(pair.sums, across, row, column);
+                    const Int ai = to.pool(a, i), bj = to.pool(b, j);
+                    if (i == j && a == b) {
+                        out.add(ai, ai, sum);
+                        continue;
+                    }
+                    out.add_pair(ai, bj, sum);
+                    if (i != j && a != b) out.add_pair(to.pool(b, i), to.pool(a, j), sum);
                 }
-        }
     for (Int i = 0; i < active; ++i)
         for (Int e = 0; e < s.every; ++e)
             for (Int a = 0; a < s.pool; ++a)
@@ -116,12 +125,17 @@ static void scatter_pool(const Places& to, Square out, const Waiting& pair, cons
 static void scatter_zone(const Places& to, Square h) {
     const Sizes& s = to.x.size;
     const Chunk& c = to.chunk;
+    double* weight = to.x.zone_utility;  // found again before the next chunk needs it
+    for (Int j = 0; j < c.slots; ++j) weight[j] = total(to.x.zone_weight[j]);
     for (Int k = 0; k < s.zone; ++k)
-        for (Int l = 0; l < s.zone; ++l) {
-            double sum = 0.0;
-            for (Int j = 0; j < c.slots; ++j)
-                sum += total(to.x.zone_weight[j]) * c.zone[k * c.slots + j] * c.zone[l * c.slots + j];
-            h.add(to.every(s.generic + k), to.every(s.generic + l), sum);
+        for (Int l = 0; l <= k; ++l) {
+            const double *one = c.zone + k * c.slots, *other = c.zone + l * c.slots;
+            double sum[4] = {};
+            for (Int j = 0; j < c.slots; ++j) sum[j % 4] += weight[j] * one[j] * other[j];
+            const double all_of_it = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+            const Int at = to.every(s.generic + k), beside = to.every(s.generic + l);
+            if (l < k) h.add_pair(at, beside, all_of_it);
+            else h.add(at, at, all_of_it);
         }
     for (Int k = 0; k < s.generic; ++k)
         for (Int l = 0; l < s.zone; ++l)
@@ -144,7 +158,7 @@ static void finish(const Job& job, const Chunk& c, Space& x, double* sums) {
             if (to.pool(a, i) >= 0) gradient[to.pool(a, i)] += total(x.gradient_pool[a * s.active + i]);
     scatter_lower(to, h, x.generic_sum, s.generic);
     scatter_lower(to, h, x.rank.sums, s.coefs);
-    scatter_lower(to, opg, x.outer.sums, s.every);
+    scatter_lower(to, opg, s.scores_are_ranks ? x.rank.sums : x.outer.sums, s.every);
     if (m.squares_differ) scatter_lower(to, squared, x.outer_squared.sums, s.every);
     if (s.zone) scatter_zone(to, h);
     for (Int l = 0; l < s.shapes; ++l) {
@@ -169,6 +183,10 @@ static void run(const Job& job, Int begin, Int end, double* scratch, double* sum
     for (Int i = 0; i < size; ++i) scratch[i] = 0.0;
     for (Int k = 0; k < job.model.n_generic; ++k) x.beta[k] = job.beta[job.model.generic_coef[k]];
     for (Int i = begin; i < end; ++i) {
+        if (i == begin || job.chunks[i - 1].layout != job.chunks[i].layout) {
+            find_active(job.chunks[i], x);
+            find_zone_utility(job, job.chunks[i], x);
+        }
         run_chunk(job, job.chunks[i], x);
         const bool last = i + 1 == end || job.chunks[i + 1].layout != job.chunks[i].layout;
         if (last && sums) finish(job, job.chunks[i], x, sums);

@@ -11,6 +11,9 @@ struct Sizes {
     Int generic, zone, coefs, nodes, shapes, slots, every;  // coefs = generic + zone, every = coefs + shapes
     Int pool, active, pairs, products, mixed;  // mixed: rows (active slot, one of `every`)
     Int block;                                 // slots of a block of rows
+    Int zone_at, row;                          // sums by node: generic padded to fours, then zone
+    bool scores_are_ranks;                     // of the only node, whose sign squares do not show
+    Int place(Int e) const { return e < generic ? e : zone_at + e - generic; }
 };
 
 // Rows that wait, and the sums their products go to.
@@ -51,6 +54,8 @@ static Sizes sizes_of(const Model& m) {
     s.block = s.generic ? FIRST_LEVEL / (64 * s.generic) : s.slots;
     if (s.block < 8) s.block = 8;
     if (s.block > s.slots) s.block = s.slots;
+    s.zone_at = blocks(s.generic) * BLOCK, s.row = s.zone_at + s.zone;
+    s.scores_are_ranks = m.n_nodes == 1 && m.differenced && !s.zone;
     return s;
 }
 
@@ -87,7 +92,7 @@ static Int lay_out(const Job& job, double* base, Space& x) {
                       &x.entropy, &x.square, &x.direct, &x.dw, &x.dlog_sum, &x.dlog_p, &x.dentropy, &x.dlog_child,
                       &x.dd, &x.scale, &x.rank_weight};
     for (V** one : of_nodes) *one = c.vectors(s.nodes);
-    x.own = c.vectors(s.nodes * s.coefs), x.extra_own = c.vectors(s.nodes * s.coefs);
+    x.own = c.vectors(s.nodes * s.row), x.extra_own = c.vectors(s.nodes * s.row);
     x.whole = c.vectors(s.nodes * s.coefs), x.score = c.vectors(s.every), x.cross = c.vectors(s.shapes * s.nodes);
     x.slot_score = c.vectors(s.active), x.slot_diagonal = c.vectors(s.active);
     x.slot_whole = c.vectors(s.nodes * s.active);

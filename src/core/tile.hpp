@@ -85,14 +85,27 @@ static void flush_pool(const Model& m, Space& x) {
     x.pool_count = 0;
 }
 
-// px = p x and weighted = scale p x for slots of one node; sums of px and of extra x.
+// Four rows x (the last may stand for more than itself), for slots of one node: out = scale p x, the sums of p x to own
+// and of `more` x to extra.
 template <bool EXTRA>
-CORE_INLINE void weigh(const double* at, const V* p, const V* more, V scale, V* out, Int n, V& own, V& extra) {
+CORE_INLINE void weigh(const double* const* x, const V* p, const V* more, V scale, V* out, Int n, V* own, V* extra) {
+    V sum[BLOCK], rest[BLOCK];
+#pragma GCC unroll 4
+    for (Int r = 0; r < BLOCK; ++r) sum[r] = own[r], rest[r] = all(0.0);
     for (Int j = 0; j < n; ++j) {
-        const V value = load(at + j * LANES), px = p[j] * value;
-        own += px;
-        if (EXTRA) extra += more[j] * value;
-        out[j * BLOCK] = scale * px;
+        const V share = p[j];
+#pragma GCC unroll 4
+        for (Int r = 0; r < BLOCK; ++r) {
+            const V value = load(x[r] + j * LANES), px = share * value;
+            sum[r] += px;
+            if (EXTRA) rest[r] += more[j] * value;
+            out[j * BLOCK + r] = scale * px;
+        }
+    }
+#pragma GCC unroll 4
+    for (Int r = 0; r < BLOCK; ++r) {
+        own[r] = sum[r];
+        if (EXTRA) extra[r] += rest[r];
     }
 }
 
@@ -104,24 +117,20 @@ CORE_INLINE void rows_pass(const Chunk& c, const Tile& t, const Tree& tree, Spac
     for (Int from = 0; from < c.slots; from += s.block) {
         const Int length = from + s.block < c.slots ? s.block : c.slots - from;
         for (Int kb = 0; kb < blocks(s.generic); ++kb) {
-            const Int rows = s.generic - kb * BLOCK < BLOCK ? s.generic - kb * BLOCK : BLOCK;
+            const double* pointers[BLOCK];
             for (Int j = 0; j < length;) {
                 const Int m = tree.slot_parent[from + j];
                 Int end = j + 1;
                 while (end < length && tree.slot_parent[from + end] == m) ++end;
-                const V scale = x.scale[m];
-                for (Int r = 0; r < rows; ++r) {
-                    const Int k = kb * BLOCK + r;
-                    const double* at = t.generic + k * column + (from + j) * LANES;
-                    V *own = x.own + m * s.coefs + k, *extra = x.extra_own + m * s.coefs + k;
-                    V sum = *own, more = *extra;
-                    if (s.shapes) weigh<true>(at, x.p + from + j, x.extra + from + j, scale, x.weighted + j * BLOCK + r, end - j, sum, more);
-                    else weigh<false>(at, x.p + from + j, x.p, scale, x.weighted + j * BLOCK + r, end - j, sum, more);
-                    *own = sum, *extra = more;
-                }
+                four(pointers, t.generic + (from + j) * LANES, column, kb * BLOCK, s.generic);
+                V *own = x.own + m * s.row + kb * BLOCK, *extra = x.extra_own + m * s.row + kb * BLOCK;
+                V* out = x.weighted + j * BLOCK;
+                if (s.shapes)
+                    weigh<true>(pointers, x.p + from + j, x.extra + from + j, x.scale[m], out, end - j, own, extra);
+                else
+                    weigh<false>(pointers, x.p + from + j, x.p, x.scale[m], out, end - j, own, extra);
                 j = end;
             }
-            const double* pointers[BLOCK];
             const double* a = reinterpret_cast<const double*>(x.weighted);
             double* sums = x.generic_sum + kb * (kb + 1) / 2 * BLOCK_SIZE;
             for (Int lb = 0; lb <= kb; ++lb, sums += BLOCK_SIZE) {
@@ -150,8 +159,8 @@ CORE_INLINE void zone_pass(const Chunk& c, const Tree& tree, Space& x) {
                 own += x.p[j] * z[j];
                 if (s.shapes) extra += x.extra[j] * z[j];
             }
-            x.own[m * s.coefs + s.generic + k] += own;
-            if (s.shapes) x.extra_own[m * s.coefs + s.generic + k] += extra;
+            x.own[m * s.row + s.zone_at + k] += own;
+            if (s.shapes) x.extra_own[m * s.row + s.zone_at + k] += extra;
         }
     }
 }
@@ -162,7 +171,7 @@ CORE_INLINE void dense_scores(const Job& job, const Chunk& c, const Tile& t, con
     for (Int e = 0; e < s.coefs; ++e) {
         V score = all(0.0);
         for (Int m = 0; m < tree.n_nodes; ++m) {
-            V& own = x.own[m * s.coefs + e];
+            V& own = x.own[m * s.row + s.place(e)];
             own *= k.rho(m);
             score += x.d[m] * own;
         }
@@ -184,7 +193,7 @@ CORE_INLINE void ranks(const Tree& tree, const Scales& k, const Tile& t, Space& 
     for (Int m = tree.n_nodes - 1; m >= 0; --m) {
         if (tree.empty(m)) continue;
         V* q = x.whole + m * s.coefs;
-        for (Int e = 0; e < s.coefs; ++e) q[e] = x.own[m * s.coefs + e];
+        for (Int e = 0; e < s.coefs; ++e) q[e] = x.own[m * s.row + s.place(e)];
         for (Int child = m + 1; child < tree.n_nodes; ++child)
             if (tree.parent[child] == m && !tree.empty(child)) {
                 const V share = k.rho(m) * x.p_node[child];
@@ -200,8 +209,8 @@ CORE_INLINE void shape_sums(const Tree& tree, const Scales& k, const Tile& t, Sp
         tangent(tree, k, x, l, t.w);
         const V* cross = x.cross + (l - 1) * tree.n_nodes;
         for (Int e = 0; e < s.coefs; ++e) {
-            V sum = x.extra_own[l * s.coefs + e];
-            for (Int m = 0; m < tree.n_nodes; ++m) sum += cross[m] * x.own[m * s.coefs + e];
+            V sum = x.extra_own[l * s.row + s.place(e)];
+            for (Int m = 0; m < tree.n_nodes; ++m) sum += cross[m] * x.own[m * s.row + s.place(e)];
             x.cross_sum[(l - 1) * s.coefs + e] += t.w * sum;
         }
     }
@@ -291,17 +300,18 @@ CORE_INLINE void tile(const Job& job, const Chunk& c, const Tile& t, Space& x, d
         extras(tree, k, x, t.lanes, c.slots);
     }
     for (Int m = 0; m < tree.n_nodes; ++m) x.scale[m] *= t.w;
-    for (Int i = 0; i < s.nodes * s.coefs; ++i) x.own[i] = x.extra_own[i] = all(0.0);
+    for (Int i = 0; i < s.nodes * s.row; ++i) x.own[i] = all(0.0);
+    for (Int i = 0; i < s.shapes * s.row; ++i) x.extra_own[s.row + i] = all(0.0);
     rows_pass(c, t, tree, x, ahead);
     if (s.zone) zone_pass(c, tree, x);
     dense_scores(job, c, t, tree, k, x);
     if (s.coefs) ranks(tree, k, t, x);
     if (s.shapes) shape_sums(tree, k, t, x);
     for (Int e = 0; e < s.every; ++e) x.gradient[e] += t.w * x.score[e];
-    if (s.every) {
+    if (s.every && !s.scores_are_ranks) {
         add_row(x.outer, s.every, x.score, t.w);
-        if (job.model.squares_differ) add_row(x.outer_squared, s.every, x.score, t.w_squared);
     }
+    if (s.every && job.model.squares_differ) add_row(x.outer_squared, s.every, x.score, t.w_squared);
     if (s.pool) pool_pass(job, c, t, tree, k, x);
 }
 

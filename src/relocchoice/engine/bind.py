@@ -11,7 +11,7 @@ from relocchoice.data.choice_data import ChoiceData
 from relocchoice.engine.collapse import representatives
 from relocchoice.engine.problem import Problem, place_families
 from relocchoice.errors import Finding, SpecificationError
-from relocchoice.kernels.fused import lanes
+from relocchoice.kernels.fused import storage
 from relocchoice.kernels.protocol import Family
 from relocchoice.kernels.registry import family_for
 from relocchoice.spec.columns import UtilityColumns
@@ -125,7 +125,7 @@ def bind(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> Problem:
         family.shift_invariant,
         _unconstrained(space)[: len(columns.names)],
         None if lane_of is None else np.unique(lane_of),
-        lanes(),
+        storage(),
     )
     weights, scale = _weights(data)
     return Problem(

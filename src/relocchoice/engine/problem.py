@@ -150,20 +150,13 @@ class Problem:
             made[self.families] = fuse(self.design.chunks, self.families, len(self.shape_constant))
         return made[self.families]
 
-    def second_moments(self) -> Floats:
-        """(q,) mean squares of the free parameters' columns over the available alternatives, summed over the cases."""
-        pull = self._pull[: self.n_coef]
-        stands_for = self._by_lane(np.ones(self.design.n_cases))
-
-        def task(item: tuple[Chunk, Family]) -> Floats:
-            chunk, _ = item
-            place = chunk.placement
-            there = np.ones(place.rows.shape) if place.available is None else place.available.astype(float)
-            share = there * (stands_for[place.cases] / there.sum(axis=0))
-            moments: Floats = np.diag(pull.T @ chunk.gram(share) @ pull)
-            return moments
-
-        return self.engine.map_reduce(task, self._items(), np.add)
+    def zone_moments(self) -> Floats:
+        """(q,) mean squares over the slots of the free parameters' zone columns, weighted over the cases."""
+        moments = np.zeros(self.n_coef)
+        for chunk in self.design.chunks:
+            if len(chunk.zone):
+                moments[chunk.zone_coef] += self.lane_weights[chunk.placement.cases].sum() * (chunk.zone**2).mean(axis=1)
+        return (self._pull[: self.n_coef] ** 2).T @ moments
 
     def loglik_by_case(self, free: Floats) -> Floats:
         """(n,) unweighted log-likelihoods in the order of the data."""

@@ -75,31 +75,50 @@ class Found:
         return self.maximum.status in ("maximum", "flat")
 
 
-def reference_information(problem: Problem) -> Floats:
-    """(q, q) information at zero coefficients and shapes of one: what the design alone could tell.
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """What a design alone could tell: measures of what the data tell at the estimates.
 
-    Coefficients: minus the Hessian of the multinomial logit, which is definite whatever the shapes are held at. Shapes:
-    the outer product's diagonal.
+    Attributes
+    ----------
+    information : (q, q), at zero coefficients and shapes of one. Coefficients: minus the Hessian of the multinomial
+        logit, which is definite whatever the shapes are held at. Shapes: the outer product's diagonal.
+    sizes : (q,) second moments of the columns, differenced against the chosen alternative; information that is rounding
+        beside them is none.
     """
-    bare = bare_problem(problem)
+
+    information: Floats
+    sizes: Floats
+
+
+def reference_of(problem: Problem) -> Reference:
+    """The reference of a problem."""
+    bare = _bare_problem(problem)
     shape, null = _is_shape(problem), _null_point(problem)
-    reference = -_without_shapes(bare).evaluate(null).hessian
-    reference[shape] = reference[:, shape] = 0.0
+    at = _without_shapes(bare).evaluate(null)
+    information = -at.hessian
+    information[shape] = information[:, shape] = 0.0
     if shape.any():
         # a shape may tell nothing at equal shares; a reference near zero would cost the other directions their digits
         least = max(LEAST_SHAPE * float(problem.weights.sum()), 1e-8)
-        reference[shape, shape] = np.maximum(np.diag(bare.evaluate(null).opg)[shape], least)
-    return reference
+        information[shape, shape] = np.maximum(np.diag(bare.evaluate(null).opg)[shape], least)
+    # E[(x_j - x_y)^2] = variance within the case + squared score; zone columns are not differenced, only centred
+    sizes = np.diag(at.opg - at.hessian) + bare.zone_moments()
+    return Reference(information, sizes)
 
 
-def bare_problem(problem: Problem) -> Problem:
+def reference_information(problem: Problem) -> Floats:
+    """(q, q) the information of :func:`reference_of`."""
+    return reference_of(problem).information
+
+
+def _bare_problem(problem: Problem) -> Problem:
     """The problem without offset and with fixed coefficients at zero: at zero all shares are equal."""
-    constant = problem.space.constant.copy()
+    constant, design = problem.space.constant.copy(), problem.design
     constant[: problem.n_coef] = 0.0
-    chunks = tuple(replace(chunk, offset=None) for chunk in problem.design.chunks)
-    return replace(
-        problem, space=replace(problem.space, constant=constant), design=replace(problem.design, chunks=chunks)
-    )
+    if any(chunk.offset is not None for chunk in design.chunks):
+        design = replace(design, chunks=tuple(replace(chunk, offset=None) for chunk in design.chunks))
+    return replace(problem, space=replace(problem.space, constant=constant), design=design)
 
 
 def search(
@@ -114,7 +133,7 @@ def search(
 
     Parameters
     ----------
-    reference : (q, q) see :func:`reference_information`.
+    reference : (q, q) information, see :class:`Reference`.
     start : (p,) user's starting values, or None for automatic ones.
     """
     began = time.perf_counter()

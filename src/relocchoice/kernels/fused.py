@@ -21,6 +21,7 @@ from relocchoice.kernels.protocol import Family, Floats
 from relocchoice.kernels.sums import Sums, nowhere
 from relocchoice.kernels.tree import SlotTree
 from relocchoice.spec.design import Chunk
+from relocchoice.spec.tiles import PLAIN, Filling, Storage
 
 try:
     from relocchoice.kernels import _core
@@ -31,6 +32,7 @@ Ints = NDArray[np.intp]
 CHUNK_FIELDS = (
     "n", "slots", "first", "layout", "generic", "zone", "pool", "offset", "available", "chosen", "pool_coef", "tree"
 )  # fmt: skip
+FILL_FIELDS = ("tiles", "rows", "chosen", "step", "n", "slots")
 LANES = 8
 MOST_NODES = 65
 MOST_SUMS = 2**20
@@ -50,9 +52,21 @@ def level() -> str:
     return held if held in levels() else levels()[0]
 
 
-def lanes() -> int | None:
-    """How many cases a tile of a design should hold: those that the core computes side by side, or None for all."""
-    return None if level() == NUMPY else LANES
+def storage() -> Storage:
+    """How a design should store its columns: in tiles of the cases that the core computes side by side, if it serves."""
+    return PLAIN if level() == NUMPY else Storage(LANES, fill)
+
+
+def fill(fillings: Sequence[Filling], columns: Sequence[Floats], scales: Sequence[float], difference: bool) -> None:
+    """Write columns into tiles; see :class:`relocchoice.spec.tiles.Storage`."""
+    table = np.zeros((len(fillings), len(FILL_FIELDS)), dtype=np.int64)
+    for row, filling in zip(table, fillings, strict=True):
+        rows, chosen = filling.placement.rows, filling.placement.chosen
+        row[:3] = filling.tiles.ctypes.data, rows.ctypes.data, chosen.ctypes.data
+        row[3:] = rows.strides[0] // 8, rows.shape[1], len(rows)
+    held = [np.ascontiguousarray(column) for column in columns]
+    addresses = np.array([column.ctypes.data for column in held], dtype=np.int64)
+    _core.fill(table, addresses, 1.0 / np.array(scales), difference, threads())
 
 
 def threads() -> int:
@@ -148,7 +162,7 @@ def fuse(chunks: Sequence[Chunk], families: Sequence[Family], n_shape: int) -> F
         return None
     first, scaling = chunks[0], _scaling(families[0])
     trees: dict[tuple[int, int], NDArray[np.int64]] = {}
-    layouts: dict[tuple[int, bytes, bytes], int] = {}
+    layouts: dict[tuple[int, int, int], int] = {}
     table = np.zeros((len(chunks), len(CHUNK_FIELDS)), dtype=np.int64)
     position = most_slots = most_active = 0
     for row, chunk, family in zip(table, chunks, families, strict=True):
@@ -157,7 +171,7 @@ def fuse(chunks: Sequence[Chunk], families: Sequence[Family], n_shape: int) -> F
         key = (0 if nested is None else id(nested), n_slots)
         if key not in trees:
             trees[key] = _root_alone(n_slots) if nested is None else _packed(nested)
-        layout = layouts.setdefault((n_slots, chunk.pool_coef.tobytes(), chunk.zone.tobytes()), len(layouts))
+        layout = layouts.setdefault((n_slots, id(chunk.pool_coef), id(chunk.zone)), len(layouts))
         row[:4] = chunk.n_cases, n_slots, position, layout
         arrays = (chunk.tiles, chunk.zone, chunk.pool, chunk.offset, chunk.placement.available)
         row[4:9] = [0 if array is None else array.ctypes.data for array in arrays]

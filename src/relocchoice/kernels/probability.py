@@ -205,7 +205,7 @@ def _dense(vector: SlotVector, shape: tuple[int, ...]) -> Floats:
 def _slot_sums(chunk: Chunk, g: Floats) -> Floats:
     """(S, n) -> (S, K): the sum over the cases of each slot's columns times g."""
     out = np.zeros((len(g), chunk.n_coef))
-    if len(chunk.generic):
+    if len(chunk.generic_coef):
         out[:, chunk.generic_coef] += np.matmul(chunk.generic.transpose(1, 0, 2), g[:, :, None])[:, :, 0]
     if len(chunk.zone):
         out[:, chunk.zone_coef] += (chunk.zone * g.sum(axis=1)).T

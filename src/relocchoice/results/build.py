@@ -22,7 +22,7 @@ from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.loglik import constants_loglik, null_loglik
 from relocchoice.engine.penalty import FirthPenalty, Penalty, Ridge, check_penalised
 from relocchoice.engine.problem import Problem
-from relocchoice.engine.search import SearchOptions, bare_problem, reference_information
+from relocchoice.engine.search import SearchOptions, reference_of
 from relocchoice.errors import (
     DataError,
     Finding,
@@ -102,8 +102,8 @@ def _estimate(
     _check_estimable(spec, data)
     data = apply_unavailable(data, spec)
     check_kind(request.cov_type, data.weight_kind)
-    encoding = spec.specification.learn(data, spec.base)
-    columns = encoding.columns(data)
+    learned = spec.specification.evaluate(data, spec.base)
+    encoding, columns = learned.encoding, learned.columns
     bound = Bound(data, bind(spec, columns, data))
     penalty = _penalty(spec, request.penalty, columns, bound)
     if penalty is not None:
@@ -204,7 +204,7 @@ def problems(spec: ModelSpec, data: ChoiceData) -> tuple[Finding, ...]:
     except FindingsError as error:
         found += error.findings
     try:
-        columns = spec.specification.learn(data, spec.base).columns(data)
+        columns = spec.specification.evaluate(data, spec.base).columns
         if not found:
             bound = Bound(data, bind(spec, columns, data))
             found += separation_findings(certify(spec, bound, _identifiable(bound.problem)))
@@ -220,10 +220,9 @@ def _identifiable(problem: Problem) -> Floats:
     ------
     IdentificationError : names the columns that are dead or collinear.
     """
-    reference = reference_information(problem)
-    sizes = bare_problem(problem).second_moments()
-    check_collinear(reference, sizes, problem.jacobian, problem.space.names, problem.n_coef)
-    return reference
+    reference = reference_of(problem)
+    check_collinear(reference.information, reference.sizes, problem.jacobian, problem.space.names, problem.n_coef)
+    return reference.information
 
 
 def _check_penalised_kind(kind: str) -> None:

@@ -14,7 +14,7 @@ Three verbs are the matrix: utilities (X b), pullback (X_i' g_i) and gram (sum_i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,12 +24,12 @@ from relocchoice.data.choice_data import ChoiceData
 from relocchoice.spec.centre import Centring, centring
 from relocchoice.spec.columns import Column, UtilityColumns
 from relocchoice.spec.layout import Placement, placements
+from relocchoice.spec.tiles import PLAIN, Filling, Storage, tiled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Slots = slice | Ints
 CHUNK_VALUES = 2**15
-LINE = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +59,11 @@ class Chunk:
         n_tiles, n_columns, n_slots, lanes = self.tiles.shape
         whole = self.tiles.transpose(1, 2, 0, 3).reshape(n_columns, n_slots, n_tiles * lanes)
         return whole[:, :, : self.n_cases]
+
+    def generic_at(self, slots: Ints, lanes: Ints) -> Floats:
+        """(Kg, m) values at m pairs of a slot and a case."""
+        width = max(1, self.tiles.shape[3])
+        return self.tiles[lanes // width, :, slots, lanes % width].T
 
     def utilities(self, beta: Floats) -> Floats:
         """(K,) -> (S, n)."""
@@ -95,7 +100,7 @@ class Chunk:
         chosen, lanes = self.placement.chosen, np.arange(self.n_cases)
         out = np.zeros((self.n_coef, self.n_cases))
         if len(self.generic_coef) and not self.differenced:
-            out[self.generic_coef] = self.generic[:, chosen, lanes] * weight
+            out[self.generic_coef] = self.generic_at(chosen, lanes) * weight
         if len(self.zone):
             out[self.zone_coef] = self.zone[:, chosen] * weight
         for coef, values in zip(self.pool_coef[:, chosen], self.pool, strict=True):
@@ -182,7 +187,7 @@ def build_design(
     shift_invariant: bool,
     movable: NDArray[np.bool_] | None = None,
     cases: Ints | None = None,
-    lanes: int | None = None,
+    storage: Storage = PLAIN,
 ) -> Design:
     """Lay the columns out in chunks.
 
@@ -193,7 +198,7 @@ def build_design(
         centred.
     movable : (K,) which coefficients are free of constraints; centring touches no others. None: all are.
     cases : positions of the cases to lay out; None: all. Means and ranges are those of all cases.
-    lanes : how many cases a tile of generic columns holds; None: all of its chunk.
+    storage : how the generic columns are stored.
     """
     columns = _merged(columns)
     labelled = any(not isinstance(column.coef, (int, np.integer)) for column in columns.columns)
@@ -203,11 +208,10 @@ def build_design(
     sorted_columns = _sort_columns(data, columns, everywhere, shift_invariant)
     width = max(1, CHUNK_VALUES // max(4, len(sorted_columns.generic)))
     placed = list(_placed(data, order, group, labelled, width, cases))
-    generic = _room(len(sorted_columns.generic), placed, lanes)
-    chunks = tuple(
-        _chunk(columns, sorted_columns, moved, placement, room, shift_invariant and data.chosen is not None)
-        for placement, room in zip(placed, generic, strict=True)
-    )
+    differenced = shift_invariant and data.chosen is not None
+    fillings = tiled(placed, *_generic(columns, sorted_columns, moved), differenced, storage)
+    shared: dict[bytes, _BySlot] = {}
+    chunks = tuple(_chunk(columns, sorted_columns, moved, filling, differenced, shared) for filling in fillings)
     return Design(columns.names, chunks, data.n_cases, moved)
 
 
@@ -276,74 +280,64 @@ def _by_alternative(data: ChoiceData, column: Column) -> Floats | None:
     """(J,) values of a column that belongs to the alternatives alone, None for any other column."""
     assert column.values is not None
     values = np.zeros(data.n_alternatives)
-    values[data.row_alternative[::-1]] = column.values[::-1]
-    probe = slice(0, 4096)
-    for part in (probe, slice(None)):
-        if not np.array_equal(values[data.row_alternative[part]], column.values[part]):
+    for part in (slice(4096), slice(None)):  # most columns fall at the first few cases
+        alternative, here = data.row_alternative[part], column.values[part]
+        values[alternative[::-1]] = here[::-1]
+        if not np.array_equal(values[alternative], here):
             return None
     return values
 
 
-def _room(n_columns: int, placed: Sequence[Placement], lanes: int | None) -> Iterator[Floats]:
-    """(T, Kg, S, lanes) uninitialised tiles for the generic columns of each chunk.
+@dataclass(frozen=True, slots=True, eq=False)
+class _BySlot:
+    """What depends on the alternatives in the slots alone; chunks with the same ones share it."""
 
-    They lie one after the other in one piece of memory, which is fetched ahead, and start on a line of the cache.
-    """
-    shapes = []
-    for place in placed:
-        n_slots, n = place.rows.shape
-        width = n if lanes is None else lanes
-        shapes.append((-(-n // max(1, width)), n_columns, n_slots, width))
-    sizes = [int(np.prod(shape)) for shape in shapes]
-    ends = np.cumsum([-(-8 * size // LINE) * LINE for size in sizes], dtype=np.intp)
-    memory = np.empty((int(ends[-1]) if len(ends) else 0) + LINE, dtype=np.uint8)
-    first = -memory.ctypes.data % LINE
-    for shape, size, start in zip(shapes, sizes, first + np.r_[0, ends[:-1]], strict=True):
-        yield memory[start : start + 8 * size].view(np.float64).reshape(shape)
+    zone: Floats
+    pool_coef: Ints
+    own_coef: Ints
 
 
-def _chunk(
-    columns: UtilityColumns, kinds: _Sorted, moved: Centring, placement: Placement, tiles: Floats, difference: bool
-) -> Chunk:
-    rows, alternative = placement.rows, placement.alternative
-    lanes = np.arange(rows.shape[1])
-    generic = np.empty((len(kinds.generic), *rows.shape)) if len(tiles) != 1 else tiles[0][:, :, : rows.shape[1]]
-    for k, position in enumerate(kinds.generic):
-        values = columns.columns[position].values
-        assert values is not None
-        np.take(values, rows, out=generic[k])
-        if difference:
-            generic[k] -= generic[k, placement.chosen, lanes]
-        generic[k] /= moved.scales[position]
-    _fill(tiles, generic)
-    slot_alternative = placement.slot_alternative
-    return Chunk(
-        placement=placement,
-        n_coef=len(columns.names),
-        tiles=tiles,
-        generic_coef=_shared_coef(columns, kinds.generic),
-        zone=_zone(kinds, moved, slot_alternative),
-        zone_coef=_shared_coef(columns, kinds.zone),
-        pool=_pool(columns, kinds.pool, moved, placement),
-        pool_coef=_slot_coef(columns, kinds.pool, slot_alternative),
-        own=_own(columns, kinds.own, moved, placement, alternative),
-        own_coef=_slot_coef(columns, kinds.own, slot_alternative),
-        offset=None if columns.offset is None else columns.offset[rows],
-        differenced=difference,
+def _by_slot(columns: UtilityColumns, kinds: _Sorted, moved: Centring, slot_alternative: Ints) -> _BySlot:
+    return _BySlot(
+        _zone(kinds, moved, slot_alternative),
+        _slot_coef(columns, kinds.pool, slot_alternative),
+        _slot_coef(columns, kinds.own, slot_alternative),
     )
 
 
-def _fill(tiles: Floats, generic: Floats) -> None:
-    """Write (Kg, S, n) columns into (T, Kg, S, lanes) tiles, with zeros beyond the last case."""
-    n_tiles, n_columns, n_slots, lanes = tiles.shape
-    n = generic.shape[2]
-    whole = n // lanes if lanes else 0
-    if n_tiles > 1 or whole == 0:
-        split = generic[:, :, : whole * lanes].reshape(n_columns, n_slots, whole, lanes)
-        tiles[:whole] = split.transpose(2, 0, 1, 3)
-    if whole < n_tiles:
-        tiles[whole, :, :, : n - whole * lanes] = generic[:, :, whole * lanes :]
-        tiles[whole, :, :, n - whole * lanes :] = 0.0
+def _chunk(
+    columns: UtilityColumns,
+    kinds: _Sorted,
+    moved: Centring,
+    filling: Filling,
+    differenced: bool,
+    shared: dict[bytes, _BySlot],
+) -> Chunk:
+    placement = filling.placement
+    slot_alternative = placement.slot_alternative
+    key = slot_alternative.tobytes()
+    if key not in shared:
+        shared[key] = _by_slot(columns, kinds, moved, slot_alternative)
+    return Chunk(
+        placement=placement,
+        n_coef=len(columns.names),
+        tiles=filling.tiles,
+        generic_coef=_shared_coef(columns, kinds.generic),
+        zone=shared[key].zone,
+        zone_coef=_shared_coef(columns, kinds.zone),
+        pool=_pool(columns, kinds.pool, moved, placement),
+        pool_coef=shared[key].pool_coef,
+        own=_own(columns, kinds.own, moved, placement, placement.alternative),
+        own_coef=shared[key].own_coef,
+        offset=None if columns.offset is None else columns.offset[placement.rows],
+        differenced=differenced,
+    )
+
+
+def _generic(columns: UtilityColumns, kinds: _Sorted, moved: Centring) -> tuple[list[Floats], list[float]]:
+    """Values of the generic columns, and what they are divided by."""
+    values = [columns.columns[position].values for position in kinds.generic]
+    return [column for column in values if column is not None], [moved.scales[position] for position in kinds.generic]
 
 
 def _zone(kinds: _Sorted, moved: Centring, slot_alternative: Ints) -> Floats:
