@@ -12,7 +12,6 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info
 
-from relocchoice import __version__
 from relocchoice.kernels import fused
 
 PACKAGES = ("numpy", "scipy", "pandas", "formulaic", "narwhals", "statsmodels", "threadpoolctl")
@@ -49,7 +48,7 @@ def show_versions() -> None:
 
 def versions() -> Versions:
     """The same as a record."""
-    packages = {"relocchoice": __version__}
+    packages = {"relocchoice": import_module("relocchoice").__version__}
     packages["Python"] = f"{platform.python_version()} ({platform.python_implementation()}, {sys.platform})"
     packages["processor"] = f"{platform.machine()}, {os.cpu_count()} logical"
     packages.update({name: _version(name) for name in PACKAGES})

@@ -150,12 +150,14 @@ class Problem:
             made[self.families] = fuse(self.design.chunks, self.families, len(self.shape_constant))
         return made[self.families]
 
-    def zone_moments(self) -> Floats:
-        """(q,) mean squares over the slots of the free parameters' zone columns, weighted over the cases."""
+    def moments(self) -> Floats:
+        """(q,) mean squares, over what is available, of the free parameters' columns that are not differenced.
+
+        Weighted over the cases.
+        """
         moments = np.zeros(self.n_coef)
         for chunk in self.design.chunks:
-            if len(chunk.zone):
-                moments[chunk.zone_coef] += self.lane_weights[chunk.placement.cases].sum() * (chunk.zone**2).mean(axis=1)
+            chunk.add_moments(moments, self.lane_weights[chunk.placement.cases])
         return (self._pull[: self.n_coef] ** 2).T @ moments
 
     def loglik_by_case(self, free: Floats) -> Floats:

@@ -53,7 +53,7 @@ def level() -> str:
 
 
 def storage() -> Storage:
-    """How a design should store its columns: in tiles of the cases that the core computes side by side, if it serves."""
+    """How a design should store its columns: in tiles of the cases the core computes side by side, if it serves."""
     return PLAIN if level() == NUMPY else Storage(LANES, fill)
 
 

@@ -22,7 +22,7 @@ from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.loglik import constants_loglik, null_loglik
 from relocchoice.engine.penalty import FirthPenalty, Penalty, Ridge, check_penalised
 from relocchoice.engine.problem import Problem
-from relocchoice.engine.search import SearchOptions, reference_of
+from relocchoice.engine.search import Reference, SearchOptions, reference_of
 from relocchoice.errors import (
     DataError,
     Finding,
@@ -111,7 +111,7 @@ def _estimate(
     codes = _codes(data, request.groups) if request.cov_type == "cluster" else None
     first = None if request.start is None else _user_start(bound.problem, request.start)
     reference = _identifiable(bound.problem)
-    certificate = certify(spec, bound, reference)
+    certificate = certify(spec, bound, reference.information)
     end = searched(spec, bound, certificate, reference, request.separation, penalty, first, request.options, on_step)
     found, problem = end.found, end.bound.problem
     moments = moments_of(end)
@@ -207,14 +207,14 @@ def problems(spec: ModelSpec, data: ChoiceData) -> tuple[Finding, ...]:
         columns = spec.specification.evaluate(data, spec.base).columns
         if not found:
             bound = Bound(data, bind(spec, columns, data))
-            found += separation_findings(certify(spec, bound, _identifiable(bound.problem)))
+            found += separation_findings(certify(spec, bound, _identifiable(bound.problem).information))
     except FindingsError as error:
         found += error.findings
     return tuple(found)
 
 
-def _identifiable(problem: Problem) -> Floats:
-    """(q, q) reference information of a problem whose coefficients the data can tell apart.
+def _identifiable(problem: Problem) -> Reference:
+    """The reference of a problem whose coefficients the data can tell apart.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def _identifiable(problem: Problem) -> Floats:
     """
     reference = reference_of(problem)
     check_collinear(reference.information, reference.sizes, problem.jacobian, problem.space.names, problem.n_coef)
-    return reference.information
+    return reference
 
 
 def _check_penalised_kind(kind: str) -> None:

@@ -115,13 +115,13 @@ def _fitted(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> _Fit:
     problem = bind(spec, columns, data)
     reference = reference_of(problem)
     check_collinear(reference.information, reference.sizes, problem.jacobian, problem.space.names, problem.n_coef)
-    found = search(problem, reference.information, None, SearchOptions(), None)
+    found = search(problem, reference, None, SearchOptions(), None)
     at = found.maximum
     p = len(problem.space.names)
     nothing = _Fit(problem, np.full(p, np.nan), np.empty((0, p)))
     if not found.ended:
         return replace(nothing, failed=f"the search did not end at a maximum ({at.status})")
-    if at.status != "maximum" or flat_directions(at.evaluation.hessian, reference, ~at.active).shape[1]:
+    if at.status != "maximum" or flat_directions(at.evaluation.hessian, reference.information, ~at.active).shape[1]:
         return replace(nothing, failed="an estimate is infinite or not identified")
     moving = ~at.active
     bread = np.zeros_like(at.evaluation.hessian)

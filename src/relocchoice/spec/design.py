@@ -145,6 +145,19 @@ class Chunk:
             if len(self.zone):
                 _add_cross(out, coef, self.zone_coef, np.outer(scaled.sum(axis=1), self.zone[:, s]))
 
+    def add_moments(self, out: Floats, weights: Floats) -> None:
+        """Add to (K,) the weighted mean squares, over the available slots, of all columns but the generic ones."""
+        available = self.placement.available
+        if available is None:
+            available = np.ones(self.placement.rows.shape, dtype=bool)
+        share = available * (weights / available.sum(axis=0))
+        if len(self.zone):
+            out[self.zone_coef] += self.zone**2 @ share.sum(axis=1)
+        for coef, moments in zip(self.pool_coef, self.pool**2 @ share.T, strict=True):
+            np.add.at(out, coef[coef >= 0], moments[coef >= 0])
+        for coef, own in zip(self.own_coef, self.own, strict=True):
+            np.add.at(out, coef[coef >= 0], np.einsum("sn,sn,sn->s", own, own, share)[coef >= 0])
+
 
 def _lookup(beta: Floats, coef: Ints) -> Floats:
     """Coefficients by index, zero where the index is -1."""
