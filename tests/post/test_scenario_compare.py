@@ -246,7 +246,7 @@ def test_refuses_what_cannot_be_compared():
         compare_scenarios(fit, [])
     with pytest.raises(OptionError, match="scenarios="):
         compare_scenarios(fit, [{"name": "x"}])
-    with pytest.raises(OptionError, match=r"'csot'.*did you mean 'cost'"):
+    with pytest.raises(SpecificationError, match=r"'csot'.*did you mean 'cost'"):
         compare_scenarios(fit, CHEAP, cost="csot")
     with pytest.raises(DataError, match="changes no value"):
         compare_scenarios(fit, Scenario().set("cost", at="metro", where={"alternative": "metro"}))
