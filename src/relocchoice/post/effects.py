@@ -20,7 +20,7 @@ from relocchoice.data.choice_data import ChoiceData
 from relocchoice.errors import OptionError, SpecificationError
 from relocchoice.post.derivatives import Setting, combined, probing, sums
 from relocchoice.post.inferred import Derived, Interval, Sampling, infer, ordered_index, weights_note
-from relocchoice.post.movements import Movement, column_of, movement, numbers_of, one_a_case, with_values
+from relocchoice.post.movements import Movement, column_of, movements, numbers_of, one_a_case, with_values
 from relocchoice.post.settings import MEANS, Place, places, same_kind, variables_of
 from relocchoice.spec.labels import plain
 
@@ -80,7 +80,7 @@ def marginal_effects(
     for place in where:
         smooth = [name for name in wanted if change is None and not is_class(place.data, name)]
         if smooth:
-            moving = [movement(fit.encoding, place.data, name) for name in smooth]
+            moving = movements(fit.encoding, place.data, smooth)
             own = place.setting(fit)
             jobs.append(_Slopes(place, own, moving, availability(own)))
         for name in wanted:

@@ -22,7 +22,7 @@ from relocchoice.errors import OptionError
 from relocchoice.post.derivatives import Setting, Sums, combined, probing, sums
 from relocchoice.post.effects import ALL, Key, availability, cells, index_of, tidy
 from relocchoice.post.inferred import Derived, Interval, Sampling, infer
-from relocchoice.post.movements import Movement, column_of, movement, numbers_of, with_values
+from relocchoice.post.movements import Movement, column_of, movements, numbers_of, with_values
 from relocchoice.post.settings import MEANS, Place, places
 from relocchoice.spec.labels import plain
 
@@ -107,7 +107,7 @@ def _job(
     for name in wanted:
         column_of(place.data, name)
         numbers_of(place.data, name)
-    moving = [movement(fit.encoding, place.data, name) for name in wanted]
+    moving = movements(fit.encoding, place.data, wanted)
     at = place.setting(fit)
     both = availability(at)
     if change is None:
