@@ -442,6 +442,6 @@ def test_plots_are_imported_without_matplotlib():
 
 
 def test_without_matplotlib_the_way_out_is_named(monkeypatch, multinomial):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(OptionError, match=r"this needs matplotlib.*pip install 'relocchoice\[plots\]'"):
         plots.coefficients(multinomial)
