@@ -306,7 +306,7 @@ def _rows_axis(ax: Axes, names: Sequence[str]) -> None:
     style.tick_labels(ax.yaxis, range(len(names)), names)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
-    ax.locator_params(axis="x", nbins=5)
+    ax.locator_params(axis="x", nbins=4)
     style.plain(ax, grid="x")
     ax.spines["left"].set_visible(False)
 
