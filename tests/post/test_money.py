@@ -100,7 +100,7 @@ def test_a_linear_function_of_the_cost_is_a_price_in_its_own_units():
 
 
 def test_a_cost_in_the_offset_is_refused():
-    fit = fitted("chosen ~ cost + distance | 1", offset="0.1 * cost")
+    fit = fitted("chosen ~ cost + distance | 1", offset="I(0.1 * cost)")
     with pytest.raises(rc.SpecificationError, match="offset"):
         surplus(fit, CHEAP.apply(fit.problem.data), "cost")
 

@@ -179,7 +179,7 @@ def test_several_starts_and_workbooks(tmp_path: Path, capsys: pytest.CaptureFixt
     ("line", "code", "said"),
     [
         ("fixed = { price = 1e308 }", 2, "a fixed value is below"),
-        ('offset = "price * 1e308"', 1, "model plain was refused"),
+        ('offset = "I(price * 1e307)"', 1, "model plain was refused"),
     ],
 )
 def test_values_out_of_proportion(line: str, code: int, said: str, tmp_path: Path, capsys) -> None:

@@ -90,11 +90,12 @@ def compare_scenarios(
     notes += [note for part in parts for note in part.how]
     if interval == "delta" and base.tree is not None:
         notes.append("Errors of inclusive values, money and bounds: gradients by central differences.")
-    whole = {kind: _stacked([part.frames[kind] for part in parts if kind in part.frames]) for kind in OPTIONAL}
+    held = {kind: [part.frames[kind] for part in parts if kind in part.frames] for kind in OPTIONAL}
+    whole = {kind: _stacked(frames) if frames else None for kind, frames in held.items()}
     return ScenarioComparison(
         scenarios=tuple(scenario.name for scenario in wanted),
         by=by,
-        table=pd.concat([part.frames["table"] for part in parts]),
+        table=_stacked([part.frames["table"] for part in parts]),
         **whole,
         notes=tuple(dict.fromkeys(notes)),
         interval=interval,
@@ -315,5 +316,6 @@ def _index(scenario: Scenario, groups: _Groups, level: str, labels: Sequence[Any
     return ordered_index(keys, ["scenario", groups.name, level])
 
 
-def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame | None:
-    return pd.concat(frames) if frames else None
+def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    whole = pd.concat(frames)
+    return whole.set_axis(ordered_index(whole.index.tolist(), [str(name) for name in whole.index.names]))
