@@ -45,7 +45,9 @@ def read_table(path: str | PathLike[str], separator: str | None = None) -> pd.Da
             else pd.read_csv(place, sep=separator or SEPARATORS[ending], skipinitialspace=True)
         )
     except ImportError:
-        raise DataError(f"{place}: reading Parquet needs pyarrow; install it, or save the table as CSV") from None
+        raise DataError(
+            f"{place}: reading Parquet needs pyarrow; pip install 'relocchoice[parquet]', or save the table as CSV"
+        ) from None
     except (
         ValueError,
         UnicodeError,

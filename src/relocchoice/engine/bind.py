@@ -22,6 +22,8 @@ from relocchoice.spec.params import Constraints, ParamSpace, param_space
 
 Floats = NDArray[np.float64]
 COMMON = "lambda"
+# utilities divided by less, or times more, leave no digits
+LAMBDAS = (1e-6, 1e6)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,14 +93,15 @@ def parameter_space(spec: ModelSpec, coef_names: tuple[str, ...], shapes: ShapeM
 
 def _check_shapes(asked: Constraints, shapes: ShapeMap) -> None:
     """Dissimilarity parameters are positive."""
-    wrong = [(f"{name} is fixed at {value:g}", name) for name, value in asked.fixed.items() if value <= 0]
+    low, high = LAMBDAS
+    wrong = [(f"{name} is fixed at {value:g}", name) for name, value in asked.fixed.items() if not low <= value <= high]
     wrong += [
         (f"{name} is bounded by {top:g}", name)
         for name, (_, top) in asked.bounds.items()
-        if top is not None and top <= 0
+        if top is not None and top < low
     ]
     findings = [
-        Finding("lambda_not_positive", f"{message}; a lambda must be positive", column=name)
+        Finding("lambda_not_positive", f"{message}; a lambda must be positive, {low:g} to {high:g}", column=name)
         for message, name in wrong
         if name in shapes.names
     ]

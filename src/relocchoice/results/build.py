@@ -36,7 +36,7 @@ from relocchoice.inference.covariance import Clusters, Covariance, Moments, chec
 from relocchoice.inference.identification import Identification, check_collinear
 from relocchoice.inference.separation import Certificate, certify, separation_findings
 from relocchoice.inference.verdict import infinite_findings, judge
-from relocchoice.optimize.newton import Step
+from relocchoice.optimize.newton import NotFinite, Step
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.moments import curvature_note, moments_of
 from relocchoice.results.outcome import estimated_parameters, fit_notes, status_message, trace_frame
@@ -112,7 +112,15 @@ def _estimate(
     first = None if request.start is None else _user_start(bound.problem, request.start)
     reference = _identifiable(bound.problem)
     certificate = certify(spec, bound, reference.information)
-    end = searched(spec, bound, certificate, reference, request.separation, penalty, first, request.options, on_step)
+    try:
+        end = searched(
+            spec, bound, certificate, reference, request.separation, penalty, first, request.options, on_step
+        )
+    except NotFinite:
+        raise SpecificationError(
+            "the log-likelihood is not finite at any starting values: the fixed values, the offset or the penalty are "
+            "out of all proportion to the data"
+        ) from None
     found, problem = end.found, end.bound.problem
     moments = moments_of(end)
     identification = _judged(spec, end, moments, certificate)
