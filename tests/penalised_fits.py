@@ -11,7 +11,7 @@ import relocchoice as rc
 from relocchoice.engine.bind import bind
 from relocchoice.engine.penalty import Penalty, constant_names
 from relocchoice.engine.problem import Problem
-from relocchoice.engine.search import Found, SearchOptions, reference_information, search
+from relocchoice.engine.search import Found, SearchOptions, reference_of, search
 from relocchoice.inference.restricted import Surface, surface
 from relocchoice.relocation.reproduce_destination_data import destination_counts
 
@@ -76,7 +76,7 @@ def fit(
     """Fit with a penalty (None: maximum likelihood)."""
     problem, constants = bound(model, data)
     options = SearchOptions(starts=starts)
-    return Fit(problem, search(problem, reference_information(problem), None, options, None, penalty), constants)
+    return Fit(problem, search(problem, reference_of(problem), None, options, None, penalty), constants)
 
 
 def grouped_destinations() -> rc.ChoiceData:

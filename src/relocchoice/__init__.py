@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from relocchoice.spec.formula import Formula
     from relocchoice.spec.nests import NestTree
     from relocchoice.spec.utility import UtilitySpec
+    from relocchoice.versions import show_versions
 
 _HOMES = {
     "ChoiceData": "relocchoice.data.choice_data",
@@ -119,6 +120,7 @@ _HOMES = {
     "Formula": "relocchoice.spec.formula",
     "NestTree": "relocchoice.spec.nests",
     "UtilitySpec": "relocchoice.spec.utility",
+    "show_versions": "relocchoice.versions",
     "ConvergenceWarning": "relocchoice.errors",
     "DataError": "relocchoice.errors",
     "IdentificationError": "relocchoice.errors",
@@ -193,6 +195,7 @@ __all__ = [
     "shared_weights",
     "shares",
     "shift_constants",
+    "show_versions",
     "simulate_scenario",
     "small_hsiao",
     "surplus",

@@ -222,3 +222,19 @@ def test_constraints_on_a_lambda_that_does_not_exist_constrain_no_other(data):
         assert fit.converged
         assert fit.llf == pytest.approx(plain.llf, abs=1e-9)
         assert fit.params["lambda:near"] == pytest.approx(plain.params["lambda:near"], abs=1e-7)
+
+
+@pytest.mark.parametrize("value", [1e-300, 1e-7, 1e7])
+def test_fixed_lambdas_that_leave_no_digits_are_refused(value):
+    nests = {"near": ["township", "county"], "away": ["metro", "coast", "interior"]}
+    model = rc.NestedLogit("chosen ~ cost", nests, fixed={"lambda:near": value})
+    with pytest.raises(rc.SpecificationError, match=r"lambda:near is fixed at .* must be positive, 1e-06 to 1e\+06"):
+        model.fit(choice_data(choice_frame(60, 1)))
+
+
+def test_values_at_which_the_likelihood_is_not_finite_are_refused():
+    data = choice_data(choice_frame(60, 1))
+    with pytest.raises(rc.OptionError, match="1e-50 to 1e50"):
+        rc.Ridge(sd=1e-300)
+    with np.errstate(all="ignore"), pytest.raises(rc.SpecificationError, match="not finite at any starting values"):
+        rc.MultinomialLogit("chosen ~ distance", offset="I(cost * 1e307)").fit(data)

@@ -132,3 +132,33 @@ def test_size_of_both_forms():
         reached += [information_matrix_test(fit, form=form).pvalue < 0.05 for form in ("efficient", "opg")]
     assert 0.025 < reached[0] / draws < 0.08
     assert reached[1] / draws > 0.09
+
+
+def test_it_is_of_centred_columns():
+    """Case variables less their mean, attributes with coefficients by alternative less that of each one's rows."""
+    n, J, model = 250, 5, rc.MultinomialLogit("chosen ~ cost | assets | travel", base="coast")
+    frame = choice_frame(n, 3).sort_values(["move", "place"]).reset_index(drop=True)
+    fit = model.fit(choice_data(frame))
+
+    def square(name):
+        return frame[name].to_numpy(dtype=float).reshape(n, J)
+
+    assets, travel, one = square("assets"), square("travel"), np.eye(J)
+    specific = [
+        *(np.ones((n, J)) * one[j] for j in range(1, J)),
+        square("cost"),
+        *((assets - assets.mean()) * one[j] for j in range(1, J)),
+        *((travel - travel.mean(axis=0)) * one[j] for j in range(J)),
+    ]
+    x, p = np.stack(specific, axis=2), fit.predict()[list(np.unique(frame["place"]))].to_numpy()
+    s = x - np.einsum("ij,ijk->ik", p, x)[:, None]
+    d = s**2 - np.einsum("ij,ijk->ik", p, s**2)[:, None]
+    both, k = np.concatenate([d, s], axis=2), x.shape[2]
+    second = np.einsum("ij,ijk,ijl->kl", p, both, both)
+    variance = second[:k, :k] - second[:k, k:] @ np.linalg.solve(second[k:, k:], second[k:, :k])
+    total = both[np.arange(n), square("chosen").argmax(axis=1), :k].sum(axis=0)
+    result = information_matrix_test(fit)
+    assert (result.statistic, result.df) == pytest.approx((total @ np.linalg.solve(variance, total), k), rel=1e-5)
+    moved = frame.assign(assets=frame["assets"] + 2000.0, travel=frame["travel"] - 30.0, cost=frame["cost"] + 7.0)
+    again = information_matrix_test(model.fit(choice_data(moved)))
+    assert again.statistic == pytest.approx(result.statistic, rel=1e-4)

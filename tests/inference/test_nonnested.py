@@ -99,6 +99,8 @@ def test_misuse_and_refusals():
     one, other = fitted("chosen ~ cost"), fitted("chosen ~ distance")
     with pytest.raises(DataError, match="different cases"):
         vuong_test(one, rc.MultinomialLogit("chosen ~ distance").fit(data(200)))
+    with pytest.raises(DataError, match="different cases"):  # said before the second is called a special case
+        vuong_test(fitted("chosen ~ cost + distance"), rc.MultinomialLogit("chosen ~ distance").fit(data(200)))
     with pytest.raises(DataError, match="different choices"):
         adjusted_rho_test(one, rc.MultinomialLogit("chosen ~ distance").fit(data(300, 2)))
     frame = choice_frame(300, 1).assign(w=lambda f: 1 + f["move"] % 3)

@@ -108,3 +108,13 @@ def test_size():
         fit = rc.MultinomialLogit("chosen ~ 0 | assets").fit(choice_data(frame))
         reached += pooling_test(fit, "b", "c").pvalue < 0.05
     assert 0.03 < reached / draws < 0.075
+
+
+def test_alternatives_in_different_nests_are_no_split_of_one():
+    nests = {"near": ["township", "county"], "away": ["metro", "coast", "interior"]}
+    fit = rc.NestedLogit(FORMULA, nests, base="coast", lambdas="common").fit(choice_data(choice_frame(300, 2)))
+    apart = pooling_test(fit, "metro", "county")
+    assert not apart.applies
+    assert "stand in different nests" in apart.message
+    assert pooling_test(fit, "metro", "interior").applies
+    assert pooling_table(fit)["message"].str.contains("different nests").sum() == 6

@@ -15,7 +15,7 @@ import relocchoice as rc
 from builders import NESTS, choice_data, choice_frame
 from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.limit import pushed, without
-from relocchoice.engine.search import SearchOptions, reference_information, search
+from relocchoice.engine.search import SearchOptions, reference_information, reference_of, search
 from relocchoice.errors import OptionError
 from relocchoice.inference.separation import Certificate, certify, dropped, limit_problem, separation_findings
 from relocchoice.relocation.reproduce_destination_data import all_forms, destination_counts
@@ -36,7 +36,7 @@ def pairs_of(certificate: Certificate, data) -> set[tuple[object, object]]:
 
 
 def maximum_of(problem):
-    return search(problem, reference_information(problem), None, SearchOptions(), None).maximum
+    return search(problem, reference_of(problem), None, SearchOptions(), None).maximum
 
 
 # --- random sparse tables --------------------------------------------------------------------------------------------

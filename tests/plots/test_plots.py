@@ -442,6 +442,45 @@ def test_plots_are_imported_without_matplotlib():
 
 
 def test_without_matplotlib_the_way_out_is_named(monkeypatch, multinomial):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(OptionError, match=r"this needs matplotlib.*pip install 'relocchoice\[plots\]'"):
         plots.coefficients(multinomial)
+
+
+def test_effects_say_whose_attribute_and_whose_probability(multinomial):
+    found = rc.marginal_effects(multinomial, "cost")
+    ax = plots.effects(found)
+    places = [str(one) for one in multinomial.problem.data.alternatives]
+    assert ticks(ax.yaxis)[:2] == [f"{places[0]} → {places[0]}", f"{places[0]} → {places[1]}"]
+    assert ax.get_ylabel() == "attribute of → probability of"
+    assert not outside(ax)
+
+
+def test_too_many_effects_name_the_way_out():
+    many = pd.DataFrame({"estimate": 0.0, "lower": -1.0, "upper": 1.0}, index=[f"x{k}" for k in range(41)])
+    with pytest.raises(OptionError, match=r"41 effects are too many rows.*matrix"):
+        plots.effects(many)
+
+
+def test_legends_of_long_names_are_whole(multinomial, nested):
+    names = ["Multinomial logit with constants and assets of the firm", "Nested logit, near and away, free lambdas"]
+    ax = plots.coefficients(multinomial, nested, names=names)
+    legend = ax.figure.legends[0]
+    assert [text.get_text().replace("\n", " ") for text in legend.get_texts()] == names
+    ax.figure.draw_without_rendering()
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= ax.figure.bbox.x1
+
+
+def test_no_figure_is_left_open_without_pyplot():
+    code = (
+        "import sys, pandas as pd; from relocchoice import plots; "
+        "t = pd.DataFrame({'estimate': [1.0], 'lower': [0.0], 'upper': [2.0]}, index=['x']); "
+        "ax = plots.effects(t); ax.figure.savefig(sys.argv[1]); print('matplotlib.pyplot' in sys.modules)"
+    )
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", code, f"{folder}/x.png"]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "False"

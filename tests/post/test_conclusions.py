@@ -16,6 +16,7 @@ from relocchoice.post.ratios import lincom, nlcom, willingness_to_pay
 from relocchoice.post.validation import cross_validate
 from relocchoice.post.welfare import expected_utility, logsums, surplus, welfare_change
 from relocchoice.relocation.published import published_spec
+from relocchoice.relocation.sources import shipped
 
 FORMULA = "chosen ~ cost + distance | assets"
 
@@ -264,3 +265,31 @@ def test_krinsky_and_robb_draw_the_ratio():
     assert "delta" not in " ".join(drawn.notes)
     assert not np.isclose(drawn.table["lower"].iloc[0], delta.table["lower"].iloc[0], rtol=1e-6)
     assert drawn.table["lower"].iloc[0] == pytest.approx(delta.table["lower"].iloc[0], rel=0.5)
+
+
+@pytest.mark.parametrize("text", ["-" * 1900 + "cost", "(" * 150 + "cost" + ")" * 150 + "+" + "-" * 1000 + "cost"])
+def test_deep_expressions_are_refused_in_few_words(text):
+    with pytest.raises(rc.SpecificationError, match=r"deep|not an expression") as caught:
+        nlcom(fitted("multinomial"), text)
+    assert len(str(caught.value)) < 300
+
+
+def test_heatings_shares_and_a_rebate():
+    """R mlogit, exercise 1: shares without constants, and a rebate of 10 % on the heat pump with them; by hand too."""
+    places = ["ec", "er", "gc", "gr", "hp"]
+    table = pd.read_csv(shipped("published/heating/Heating.csv.gz"))
+    cost = {name: table[[f"{name}.{place}" for place in places]].to_numpy(dtype=float) for name in ("ic", "oc")}
+
+    def by_hand(fit, install):
+        constants = [fit.params.get(f"Intercept:{place}", 0.0) for place in places]
+        v = np.exp(fit.params["ic"] * install + fit.params["oc"] * cost["oc"] + constants)
+        return (v / v.sum(axis=1, keepdims=True)).mean(axis=0)
+
+    plain, full = published("heating", "heating_m"), published("heating", "heating_mc")
+    found = shares(plain).table["estimate"][places]
+    np.testing.assert_allclose(found, [0.104131, 0.051415, 0.516957, 0.240309, 0.087189], atol=1e-6)
+    np.testing.assert_allclose(found, by_hand(plain, cost["ic"]), atol=1e-10)
+    rebate = rc.Scenario("rebate").scale("ic", 0.9, where={"alternative": "hp"})
+    found = rc.compare_scenarios(full, rebate).table.loc["rebate", "scenario"][places]
+    np.testing.assert_allclose(found, [0.0704549, 0.0924703, 0.6306444, 0.1419681, 0.0644623], atol=1e-7)
+    np.testing.assert_allclose(found, by_hand(full, cost["ic"] * [1, 1, 1, 1, 0.9]), atol=1e-10)

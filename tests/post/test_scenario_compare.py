@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -246,7 +248,7 @@ def test_refuses_what_cannot_be_compared():
         compare_scenarios(fit, [])
     with pytest.raises(OptionError, match="scenarios="):
         compare_scenarios(fit, [{"name": "x"}])
-    with pytest.raises(OptionError, match=r"'csot'.*did you mean 'cost'"):
+    with pytest.raises(SpecificationError, match=r"'csot'.*did you mean 'cost'"):
         compare_scenarios(fit, CHEAP, cost="csot")
     with pytest.raises(DataError, match="changes no value"):
         compare_scenarios(fit, Scenario().set("cost", at="metro", where={"alternative": "metro"}))
@@ -267,3 +269,12 @@ def test_shows_itself_and_stays_what_it_is():
     frame.iloc[0, 0] = -1
     assert found.table.iloc[0, 0] != -1
     assert "Zero sum" in str(compare_scenarios(FITS["multinomial"], CHEAP))
+
+
+def test_rows_are_found_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = compare_scenarios(FITS["nested"], [CHEAP, NEW], by="kind")
+        for table in (found.table, found.nests):
+            assert table.loc[("new", "small")].index.tolist()
+        assert found.table.loc[("new", "small", "Ningbo"), "baseline"] == 0

@@ -6,10 +6,12 @@ import json
 import re
 from pathlib import Path
 
+import openpyxl
 import pandas as pd
 import pytest
 from report_cases import SPEC, moves, written
 
+import relocchoice as rc
 from relocchoice import cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,3 +151,45 @@ def test_help_says_what_the_codes_mean(capsys: pytest.CaptureFixture[str]) -> No
     assert cli.main(["fit", "--help"]) == 0
     assert "nothing in it is run" in " ".join(capsys.readouterr().out.split())
     assert cli.main(["fit", "a.toml", "b.csv"]) == 2
+
+
+def test_characters_that_no_font_has_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    from relocchoice.plots import style
+
+    monkeypatch.setattr(style, "_fonts", list)
+    table = moves()
+    table["place"] = table["place"].replace("town", "柳市")
+    spec = SPEC.replace("town", "柳市").replace("plots = []", 'plots = ["nest_tree"]')
+    assert cli.main(["fit", *written(tmp_path, spec, table), "--out", str(tmp_path / "out")]) == 0
+    assert "relocchoice: warning: no font here has all characters" in capsys.readouterr().err
+    assert "no font here has all characters" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_several_starts_and_workbooks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = SPEC.replace('"plain"', '"with/without: a name that is far too long for Excel"') + "\n[fit]\nstarts = 3\n"
+    spec = spec.replace('formats = ["latex", "text"]', 'formats = ["xlsx"]')
+    out = tmp_path / "out"
+    assert cli.main(["fit", *written(tmp_path, spec), "--out", str(out)]) == 0
+    assert len(rc.load(next((out / "fits").glob("02-*"))).starts) == 3
+    sheets = openpyxl.load_workbook(next((out / "tables").glob("*calibration.xlsx"))).sheetnames
+    assert sheets[1] == "with-without- a name that is fa"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("fixed = { price = 1e308 }", 2, "a fixed value is below"),
+        ('offset = "I(price * 1e307)"', 1, "model plain was refused"),
+    ],
+)
+def test_values_out_of_proportion(line: str, code: int, said: str, tmp_path: Path, capsys) -> None:
+    spec = SPEC.replace('base = "metro"\n', f'base = "metro"\n{line}\n', 1)
+    assert cli.main(["fit", *written(tmp_path, spec), "--out", str(tmp_path / "out")]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_heads_of_tables_wrap_on_narrow_screens(tmp_path: Path) -> None:
+    cli.main(["fit", *written(tmp_path), "--out", str(tmp_path / "out")])
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    narrow = page[page.index("@media (max-width: 40rem)") :]
+    assert re.search(r"\.box thead th \{[^}]*white-space: normal", narrow)

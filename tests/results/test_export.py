@@ -8,6 +8,7 @@ import re
 import docx
 import numpy as np
 import openpyxl
+import pandas as pd
 import pytest
 import typst
 from hypothesis import given, settings
@@ -158,7 +159,7 @@ def test_excel_has_the_figures_in_full_precision(comparison, tmp_path):
             else:
                 assert column is None
     statistics = {row[0]: row[1] for row in book["statistics"].iter_rows(min_row=2, values_only=True)}
-    assert statistics["llf"] == comparison.statistics.at["llf", "(1)"]
+    assert statistics["llf"] == comparison.statistics.loc["llf", "(1)"]
 
 
 # ---------------------------------------------------------------------------------------------------- Typst and LaTeX
@@ -245,3 +246,14 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch, ending, module):
     with pytest.raises(OptionError, match=rf"{module}, which is not installed; pip install 'relocchoice\[tables\]'"):
         save_table(table_with("a"), tmp_path / f"a{ending}")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_sheets_are_made_to_fit(tmp_path):
+
+    frame = pd.DataFrame({"a": [1.0]})
+    names = ["with/without", "with?without", "table", "TABLE", "x" * 40, "x" * 31, "'", "[a]:*", "History", ""]
+    path = save_table(Table("t", ("", "b"), (("c", "1"),)), tmp_path / "t.xlsx", dict.fromkeys(names, frame))
+    sheets = openpyxl.load_workbook(path).sheetnames
+    assert sheets[:3] == ["table", "with-without", "with-without (2)"]
+    assert len({name.casefold() for name in sheets}) == 1 + len(names)
+    assert max(map(len, sheets)) <= 31

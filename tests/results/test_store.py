@@ -421,3 +421,15 @@ def test_labels_that_cannot_be_saved_are_named(labels, tmp_path):
     with pytest.raises(StoreError, match=re.escape(f"{labels[-1] if labels[0] == 'a' else labels[0]!r}") + ".*text"):
         save(results, tmp_path / "fit")
     assert not any(tmp_path.iterdir())
+
+
+def test_a_fit_of_several_starts_comes_back(tmp_path):
+    from builders import choice_data, choice_frame
+    from relocchoice.models import NestedLogit
+
+    nests = {"near": ["township", "county"], "away": ["metro", "coast", "interior"]}
+    made = NestedLogit("chosen ~ cost", nests, lambdas="common").fit(choice_data(choice_frame(150, 3)), starts=3)
+    assert made.starts.index.tolist() == [1, 2, 3]
+    back = load(save(made, tmp_path / "fit.relocchoice"))
+    pd.testing.assert_frame_equal(back.starts, made.starts, check_index_type=False)
+    assert back.starts.index.name == made.starts.index.name

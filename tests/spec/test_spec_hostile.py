@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,28 @@ def test_columns_are_read_from_expressions() -> None:
     assert expression.columns == ("land price", "assets")
     assert expression.functions == ("log", "abs")
     assert checked_expression("C(kind, contr.treatment(base='zone'))").columns == ("kind",)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("(a + b + c + d + e)**9", "power 9 of 5 terms .* more than 2,000 products"),
+        ("(a)**999999999", "power 999999999 of 1 terms"),
+        ("((a + b + c)**3)**5", "power 5 of 27 terms"),
+        ("*".join("abcdefghijklmnopqrstuvwxyz"), "more than 2,000 terms"),
+        ("(a + b)**8 * (c + d)**8 * (e + f)**8", "more than 2,000 terms"),
+        ("bs(a, df=500)", "at most 50 columns"),
+        ("poly(a, 9999)", "at most 50 columns"),
+        ("bs(a, knots=[" + ", ".join(map(str, range(99))) + "])", "at most 50 columns"),
+    ],
+)
+def test_formulas_that_would_never_come_back_are_refused_soon(text: str, words: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(SpecificationError, match=words):
+        Formula(f"chosen ~ {text}")
+    assert time.perf_counter() - began < 0.5
+
+
+def test_formulas_of_usual_size_are_read() -> None:
+    for text in ("(a + b + c)**3", "a*b*c*d", "bs(a, df=5) + poly(b, 3)", " + ".join(f"x{k}" for k in range(600))):
+        Formula(f"chosen ~ {text}")

@@ -137,3 +137,10 @@ def test_json_round_trip() -> None:
     constraints = Constraints({"a": 1}, [["b", "c"]], {"d": (None, 2.0), "e": (-np.inf, 0)})
     again = Constraints.from_dict(json.loads(json.dumps(constraints.to_dict())))
     assert again == Constraints({"a": 1.0}, (("b", "c"),), {"d": (None, 2.0), "e": (None, 0.0)})
+
+
+def test_values_out_of_all_proportion_are_refused() -> None:
+    for value in (1e308, -1e306, 1e100):
+        with pytest.raises(SpecificationError, match=r"fixed at .*; a fixed value is below 1e\+100"):
+            Constraints(fixed={"cost": value})
+    assert Constraints(fixed={"cost": -1e99}).fixed == {"cost": -1e99}

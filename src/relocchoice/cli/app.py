@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 
 import relocchoice
-from relocchoice.cli import check, fit, reproduce, simulate, study
+from relocchoice.cli import bench, check, fit, reproduce, simulate, study
 from relocchoice.cli.output import silence_output
 from relocchoice.errors import OptionError, RelocChoiceError
 
-COMMANDS = (reproduce, check, fit, simulate, study)
+COMMANDS = (reproduce, check, fit, simulate, study, bench)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     report = make_report(spec, table, place.name, _digest(place))
     written = write_report(report, arguments.out)
     show(f"{written}\n")
+    for sentence in report.notices:
+        print(f"relocchoice: warning: {sentence}", file=sys.stderr)
     for sentence in report.failures:
         print(f"relocchoice: {sentence}", file=sys.stderr)
     return 1 if report.failures else 0

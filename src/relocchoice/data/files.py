@@ -63,7 +63,9 @@ def read_table(path: str | PathLike[str], separator: str | None = None) -> pd.Da
             )
         )
     except ImportError:
-        raise DataError(f"{place}: reading Parquet needs pyarrow; install it, or save the table as CSV") from None
+        raise DataError(
+            f"{place}: reading Parquet needs pyarrow; pip install 'relocchoice[parquet]', or save the table as CSV"
+        ) from None
     except (
         ValueError,
         UnicodeError,

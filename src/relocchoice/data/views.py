@@ -75,7 +75,7 @@ def row_frame(data: ChoiceData, names: Sequence[str]) -> pd.DataFrame:
             row_case = data.row_case() if row_case is None else row_case
             level = pick(level, row_case)
         columns[name] = _row_level(data, name) if level is None else level
-    return pd.DataFrame(columns, index=pd.RangeIndex(data.n_rows))
+    return pd.DataFrame(columns, index=pd.RangeIndex(data.n_rows), copy=False)
 
 
 def case_frame(data: ChoiceData, names: Sequence[str]) -> pd.DataFrame:
@@ -92,7 +92,7 @@ def case_frame(data: ChoiceData, names: Sequence[str]) -> pd.DataFrame:
         columns[name] = level
     if findings:
         raise DataError(findings)
-    return pd.DataFrame(columns, index=pd.RangeIndex(data.n_cases))
+    return pd.DataFrame(columns, index=pd.RangeIndex(data.n_cases), copy=False)
 
 
 def _listed_names(names: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from relocchoice.data.choice_data import ChoiceData
 from relocchoice.engine.collapse import representatives
 from relocchoice.engine.problem import Problem, place_families
 from relocchoice.errors import Finding, SpecificationError
+from relocchoice.kernels.fused import storage
 from relocchoice.kernels.protocol import Family
 from relocchoice.kernels.registry import family_for
 from relocchoice.spec.columns import UtilityColumns
@@ -21,6 +22,8 @@ from relocchoice.spec.params import Constraints, ParamSpace, param_space
 
 Floats = NDArray[np.float64]
 COMMON = "lambda"
+# utilities divided by less, or times more, leave no digits
+LAMBDAS = (1e-6, 1e6)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,14 +93,15 @@ def parameter_space(spec: ModelSpec, coef_names: tuple[str, ...], shapes: ShapeM
 
 def _check_shapes(asked: Constraints, shapes: ShapeMap) -> None:
     """Dissimilarity parameters are positive."""
-    wrong = [(f"{name} is fixed at {value:g}", name) for name, value in asked.fixed.items() if value <= 0]
+    low, high = LAMBDAS
+    wrong = [(f"{name} is fixed at {value:g}", name) for name, value in asked.fixed.items() if not low <= value <= high]
     wrong += [
         (f"{name} is bounded by {top:g}", name)
         for name, (_, top) in asked.bounds.items()
-        if top is not None and top <= 0
+        if top is not None and top < low
     ]
     findings = [
-        Finding("lambda_not_positive", f"{message}; a lambda must be positive", column=name)
+        Finding("lambda_not_positive", f"{message}; a lambda must be positive, {low:g} to {high:g}", column=name)
         for message, name in wrong
         if name in shapes.names
     ]
@@ -124,6 +128,7 @@ def bind(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> Problem:
         family.shift_invariant,
         _unconstrained(space)[: len(columns.names)],
         None if lane_of is None else np.unique(lane_of),
+        storage(),
     )
     weights, scale = _weights(data)
     return Problem(

@@ -100,8 +100,8 @@ def _alternatives(chunk: Chunk) -> Ints:
 def _columns(chunk: Chunk, slots: Ints, lanes: Ints) -> Floats:
     """(m, K) columns of some slots of a chunk."""
     out = np.zeros((len(slots), chunk.n_coef))
-    if len(chunk.generic):
-        out[:, chunk.generic_coef] = chunk.generic[:, slots, lanes].T
+    if len(chunk.generic_coef):
+        out[:, chunk.generic_coef] = chunk.generic_at(slots, lanes).T
     if len(chunk.zone):
         out[:, chunk.zone_coef] = chunk.zone[:, slots].T
     for coef, values in zip(chunk.pool_coef[:, slots], chunk.pool[:, lanes], strict=True):

@@ -126,8 +126,8 @@ class RidgePenalty:
     unpenalised: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.sd) and self.sd > 0):
-            raise OptionError.of("sd", self.sd, "a positive number, the prior's standard deviation")
+        if not 1e-50 <= self.sd <= 1e50:
+            raise OptionError.of("sd", self.sd, "a positive number, the prior's standard deviation (1e-50 to 1e50)")
         if not np.isfinite(self.mean):
             raise OptionError.of("mean", self.mean, "a finite number, the prior's mean")
 

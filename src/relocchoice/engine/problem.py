@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relocchoice.engine.reduce import SERIAL, Engine
 from relocchoice.kernels.chain import Contributions, contributions, fitted
+from relocchoice.kernels.fused import NUMPY, Fused, fuse, level
 from relocchoice.kernels.protocol import Family, Order
+from relocchoice.kernels.sums import Sums, nowhere
 from relocchoice.spec.design import Chunk, Design
 from relocchoice.spec.params import ParamSpace
 
@@ -115,16 +118,8 @@ class Problem:
 
     def evaluate(self, free: Floats) -> Evaluation:
         """Log-likelihood, gradient, Hessian and outer products at a point; value -inf outside the domain."""
-        theta, pull = self.internal(free), self._pull
-
-        def task(item: tuple[Chunk, Family]) -> _Sums:
-            chunk, _ = item
-            cases = chunk.placement.cases
-            return _sums(
-                self._contributions(item, theta, 2), self.lane_weights[cases], self.lane_squares[cases], len(pull)
-            )
-
-        sums = self.engine.map_reduce(task, self._items(), _Sums.plus)
+        pull = self._pull
+        sums = self._sums(self.internal(free))
         return Evaluation(
             value=sums.value,
             gradient=pull.T @ sums.gradient,
@@ -133,24 +128,44 @@ class Problem:
             opg_squared=pull.T @ sums.opg_squared @ pull,
         )
 
-    def second_moments(self) -> Floats:
-        """(q,) mean squares of the free parameters' columns over the available alternatives, summed over the cases."""
-        pull = self._pull[: self.n_coef]
-        stands_for = self._by_lane(np.ones(self.design.n_cases))
+    def _sums(self, theta: Floats) -> Sums:
+        fused, p = self._fused, self.n_coef + len(self.shape_constant)
+        if fused is not None:
+            return fused.sums(*self._kernel(theta), self.lane_weights, self.lane_squares)
 
-        def task(item: tuple[Chunk, Family]) -> Floats:
-            chunk, _ = item
-            place = chunk.placement
-            there = np.ones(place.rows.shape) if place.available is None else place.available.astype(float)
-            share = there * (stands_for[place.cases] / there.sum(axis=0))
-            moments: Floats = np.diag(pull.T @ chunk.gram(share) @ pull)
-            return moments
+        def task(item: tuple[Chunk, Family]) -> Sums:
+            cases = item[0].placement.cases
+            part = self._contributions(item, theta, 2)
+            return _sums(part, self.lane_weights[cases], self.lane_squares[cases], p)
 
-        return self.engine.map_reduce(task, self._items(), np.add)
+        return self.engine.map_reduce(task, self._items(), Sums.plus)
+
+    @property
+    def _fused(self) -> Fused | None:
+        """The compiled core on these chunks, made once for a design and its families; None where it does not serve."""
+        if level() == NUMPY:
+            return None
+        made = _FUSED.setdefault(self.design, {})
+        if self.families not in made:
+            made[self.families] = fuse(self.design.chunks, self.families, len(self.shape_constant))
+        return made[self.families]
+
+    def moments(self) -> Floats:
+        """(q,) mean squares, over what is available, of the free parameters' columns that are not differenced.
+
+        Weighted over the cases.
+        """
+        moments = np.zeros(self.n_coef)
+        for chunk in self.design.chunks:
+            chunk.add_moments(moments, self.lane_weights[chunk.placement.cases])
+        return (self._pull[: self.n_coef] ** 2).T @ moments
 
     def loglik_by_case(self, free: Floats) -> Floats:
         """(n,) unweighted log-likelihoods in the order of the data."""
-        theta = self.internal(free)
+        theta, fused = self.internal(free), self._fused
+        if fused is not None:
+            out = fused.loglik(*self._kernel(theta), self.design.n_cases)
+            return out if self.lane_of is None else out[self.lane_of]
         return self._by_case(lambda item: self._contributions(item, theta, 0).loglik, (self.design.n_cases,))
 
     def scores(self, free: Floats) -> Floats:
@@ -216,33 +231,19 @@ def _by_alternative(chunk: Chunk, values: Floats, n_alternatives: int) -> Floats
     return out
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Sums:
-    value: float
-    gradient: Floats
-    hessian: Floats
-    opg: Floats
-    opg_squared: Floats
-
-    def plus(self, other: _Sums) -> _Sums:
-        return _Sums(
-            self.value + other.value,
-            self.gradient + other.gradient,
-            self.hessian + other.hessian,
-            self.opg + other.opg,
-            self.opg_squared + other.opg_squared,
-        )
+# Beside the designs, not in them: a design is what the data are, this is how they are read.
+_FUSED: WeakKeyDictionary[Design, dict[tuple[Family, ...], Fused | None]] = WeakKeyDictionary()
 
 
-def _sums(part: Contributions, weights: Floats, squares: Floats, p: int) -> _Sums:
+def _sums(part: Contributions, weights: Floats, squares: Floats, p: int) -> Sums:
     # A case of weight zero outside the domain would make 0 * -inf.
     value = float(weights @ part.loglik) if np.isfinite(part.loglik).all() else -np.inf
     if part.scores is None or part.hessian is None:
-        return _Sums(value, np.zeros(p), np.zeros((p, p)), np.zeros((p, p)), np.zeros((p, p)))
+        return nowhere(p)
     weighted = part.scores * weights
     opg = weighted @ part.scores.T
     unit = bool((weights == squares).all())
-    return _Sums(
+    return Sums(
         value, weighted.sum(axis=1), part.hessian, opg, opg if unit else (part.scores * squares) @ part.scores.T
     )
 

@@ -12,12 +12,21 @@ from numpy.typing import NDArray
 
 from relocchoice.engine.penalty import Penalty, penalised
 from relocchoice.engine.problem import Evaluation, Problem
+from relocchoice.engine.starts import (
+    automatic_start,
+    is_shape,
+    known_at,
+    null_point,
+    random_start,
+    sample_start,
+    shape_grid,
+    spread_of,
+    without_shapes,
+)
 from relocchoice.errors import OptionError
-from relocchoice.kernels.multinomial import MultinomialLogit
 from relocchoice.optimize.newton import Maximum, Step, maximise
 
 Floats = NDArray[np.float64]
-GRID = (1.0, 0.85, 0.7, 0.5, 0.35)
 AGREE = 1e-6
 LEAST_SHAPE = 1e-4
 
@@ -75,36 +84,61 @@ class Found:
         return self.maximum.status in ("maximum", "flat")
 
 
-def reference_information(problem: Problem) -> Floats:
-    """(q, q) information at zero coefficients and shapes of one: what the design alone could tell.
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """What a design alone could tell: measures of what the data tell at the estimates.
 
-    Coefficients: minus the Hessian of the multinomial logit, which is definite whatever the shapes are held at. Shapes:
-    the outer product's diagonal.
+    Attributes
+    ----------
+    information : (q, q), at zero coefficients and shapes of one. Coefficients: minus the Hessian of the multinomial
+        logit, which is definite whatever the shapes are held at. Shapes: the outer product's diagonal.
+    sizes : (q,) second moments of the columns, differenced against the chosen alternative; information that is rounding
+        beside them is none.
+    at_zero : the multinomial logit there, where a search may begin; None where offsets or fixed coefficients put the
+        problem itself elsewhere.
     """
-    bare = bare_problem(problem)
-    shape, null = _is_shape(problem), _null_point(problem)
-    reference = -_without_shapes(bare).evaluate(null).hessian
-    reference[shape] = reference[:, shape] = 0.0
+
+    information: Floats
+    sizes: Floats
+    at_zero: Evaluation | None = None
+
+
+def reference_of(problem: Problem) -> Reference:
+    """The reference of a problem."""
+    bare = _bare_problem(problem)
+    shape, null = is_shape(problem), null_point(problem)
+    at = without_shapes(bare).evaluate(null)
+    information = -at.hessian
+    information[shape] = information[:, shape] = 0.0
     if shape.any():
         # a shape may tell nothing at equal shares; a reference near zero would cost the other directions their digits
         least = max(LEAST_SHAPE * float(problem.weights.sum()), 1e-8)
-        reference[shape, shape] = np.maximum(np.diag(bare.evaluate(null).opg)[shape], least)
-    return reference
+        information[shape, shape] = np.maximum(np.diag(bare.evaluate(null).opg)[shape], least)
+    # E[(x_j - x_y)^2] = variance within the case + squared score
+    sizes = np.diag(at.opg - at.hessian) + bare.moments()
+    return Reference(information, sizes, at if bare.space is problem.space else None)
 
 
-def bare_problem(problem: Problem) -> Problem:
+def reference_information(problem: Problem) -> Floats:
+    """(q, q) the information of :func:`reference_of`."""
+    return reference_of(problem).information
+
+
+def _bare_problem(problem: Problem) -> Problem:
     """The problem without offset and with fixed coefficients at zero: at zero all shares are equal."""
-    constant = problem.space.constant.copy()
+    constant, design = problem.space.constant.copy(), problem.design
+    offsets = any(chunk.offset is not None for chunk in design.chunks)
+    if not offsets and not constant[: problem.n_coef].any():
+        return problem
     constant[: problem.n_coef] = 0.0
-    chunks = tuple(replace(chunk, offset=None) for chunk in problem.design.chunks)
-    return replace(
-        problem, space=replace(problem.space, constant=constant), design=replace(problem.design, chunks=chunks)
-    )
+    if offsets:
+        design = replace(design, chunks=tuple(replace(chunk, offset=None) for chunk in design.chunks))
+    return replace(problem, space=replace(problem.space, constant=constant), design=design)
 
 
 def search(
     problem: Problem,
-    reference: Floats,
+    reference: Reference,
     start: Floats | None,
     options: SearchOptions,
     on_step: Callable[[Step], None] | None,
@@ -114,11 +148,12 @@ def search(
 
     Parameters
     ----------
-    reference : (q, q) see :func:`reference_information`.
+    reference : of this problem.
     start : (p,) user's starting values, or None for automatic ones.
     """
     began = time.perf_counter()
-    objective = problem.evaluate if penalty is None else penalised(problem, penalty)
+    known = None if len(problem.shape_constant) else reference.at_zero
+    objective = known_at(problem, known, null_point(problem)) if penalty is None else penalised(problem, penalty)
 
     def run(free: Floats) -> Maximum[Evaluation]:
         return maximise(
@@ -126,7 +161,7 @@ def search(
             free,
             problem.space.lower,
             problem.space.upper,
-            reference=reference,
+            reference=reference.information,
             max_iterations=options.max_iterations,
             tolerance=options.tolerance,
             on_step=on_step,
@@ -134,17 +169,21 @@ def search(
 
     runs = [] if start is None else [_run_from_user(run, problem.space.restrict(problem.internal_from_user(start)))]
     if not any(run.status in ("maximum", "flat") for run in runs):
-        first = automatic_start(problem, options, penalty)
+        sampled = None if penalty else sample_start(problem, reference.information, options.max_iterations)
+        if sampled is not None:
+            runs.append(run(sampled))
+    if not any(run.status in ("maximum", "flat") for run in runs):
+        first = automatic_start(problem, reference.at_zero, options.max_iterations, penalty)
         runs.append(run(first))
-        if runs[-1].status not in ("maximum", "flat") and _is_shape(problem).any():
-            runs += [run(free) for free in _shape_grid(problem, first)[1::2]]
+        if runs[-1].status not in ("maximum", "flat") and is_shape(problem).any():
+            runs += [run(free) for free in shape_grid(problem, first)[1::2]]
     rng = np.random.default_rng(options.seed)
-    near, spread = runs[0].x, _spread(problem, reference)
-    runs += [run(_random_start(problem, near, spread, rng)) for _ in range(options.starts - 1)]
+    near, spread = runs[0].x, spread_of(problem, reference.information)
+    runs += [run(random_start(problem, near, spread, rng)) for _ in range(options.starts - 1)]
     best = _best(runs)
     table = _starts_table(runs, best, problem.weight_scale) if len(runs) > 1 else None
     plain = None if penalty is None else problem.evaluate(best.x)
-    return Found(best, reference, table, time.perf_counter() - began, penalty, plain)
+    return Found(best, reference.information, table, time.perf_counter() - began, penalty, plain)
 
 
 def _run_from_user(run: Callable[[Floats], Maximum[Evaluation]], free: Floats) -> Maximum[Evaluation]:
@@ -159,89 +198,6 @@ def _best(runs: list[Maximum[Evaluation]]) -> Maximum[Evaluation]:
     top = max(run.evaluation.value for run in runs)
     equal = [run for run in runs if run.evaluation.value >= top - AGREE]
     return max(equal, key=lambda run: (run.status == "maximum", run.evaluation.value))
-
-
-def automatic_start(problem: Problem, options: SearchOptions, penalty: Penalty | None = None) -> Floats:
-    """Zero for coefficients; for nested models the multinomial fit and the best of a grid of lambdas."""
-    null = np.clip(_null_point(problem), problem.space.lower, problem.space.upper)
-    shape = _is_shape(problem)
-    if not shape.any():
-        return null
-    coefs = ~shape
-    bare = _without_shapes(problem)
-    plain = bare.evaluate if penalty is None else penalised(bare, penalty)
-
-    def evaluate(free_coefs: Floats) -> Evaluation:
-        free = null.copy()
-        free[coefs] = free_coefs
-        at = plain(free)
-        inner = np.ix_(coefs, coefs)
-        return Evaluation(at.value, at.gradient[coefs], at.hessian[inner], at.opg[inner], at.opg_squared[inner])
-
-    found = maximise(
-        evaluate,
-        null[coefs],
-        problem.space.lower[coefs],
-        problem.space.upper[coefs],
-        max_iterations=min(25, options.max_iterations),
-        tolerance=1e-3,
-    )
-    first = null.copy()
-    first[coefs] = found.x
-    tried = [(_height(problem, penalty, free), free) for free in _shape_grid(problem, first)]
-    return max(tried, key=lambda pair: pair[0])[1]
-
-
-def _height(problem: Problem, penalty: Penalty | None, free: Floats) -> float:
-    loglik = float(problem.weights @ problem.loglik_by_case(free))
-    return loglik if penalty is None else loglik + penalty.at(problem, free).value
-
-
-def _without_shapes(problem: Problem) -> Problem:
-    """The multinomial logit on the same columns; shapes among the parameters have no effect.
-
-    A family without shapes stays what it is: one of sets reads sets.
-    """
-    if not len(problem.shape_constant):
-        return problem
-    return replace(
-        problem,
-        families=tuple(MultinomialLogit() for _ in problem.families),
-        shape_constant=np.empty(0),
-        shape_matrix=np.empty((0, problem.shape_matrix.shape[1])),
-    )
-
-
-def _shape_grid(problem: Problem, free: Floats) -> list[Floats]:
-    """The same coefficients with all free shapes at each value of the grid."""
-    shape = _is_shape(problem)
-    out = []
-    for value in GRID:
-        point = free.copy()
-        point[shape] = value
-        out.append(np.clip(point, problem.space.lower, problem.space.upper))
-    return out
-
-
-def _spread(problem: Problem, reference: Floats) -> Floats:
-    """(q,) changes of the coefficients that move utilities by about one."""
-    return np.sqrt(problem.weights.sum() / np.maximum(np.diag(reference), 1e-300))
-
-
-def _random_start(problem: Problem, near: Floats, spread: Floats, rng: np.random.Generator) -> Floats:
-    shape = _is_shape(problem)
-    point = near + rng.normal(size=len(near)) * spread
-    point[shape] = rng.uniform(0.2, 1.2, int(shape.sum()))
-    return np.clip(point, problem.space.lower, problem.space.upper)
-
-
-def _is_shape(problem: Problem) -> NDArray[np.bool_]:
-    """(q,) which free parameters are shapes."""
-    return np.abs(problem.space.matrix[problem.n_coef :]).sum(axis=0) > 0
-
-
-def _null_point(problem: Problem) -> Floats:
-    return _is_shape(problem).astype(float)
 
 
 def _starts_table(runs: list[Maximum[Evaluation]], best: Maximum[Evaluation], weight_scale: float) -> pd.DataFrame:

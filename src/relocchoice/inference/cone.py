@@ -144,9 +144,12 @@ def _sample(pairs: Pairs, times: int = 1) -> Floats:
 
 def _of_every_choice(pairs: Pairs) -> list[Floats]:
     """Rows of a case or two that chose each alternative: without them those rarely chosen would look separated."""
+    universe = 1 + max(int(chunk.placement.alternative.max()) for chunk in pairs.chunks)
     seen: dict[int, int] = {}
     parts = []
     for position, chunk in enumerate(pairs.chunks):
+        if len(seen) == universe and min(seen.values()) >= OF_EACH:
+            break
         place = chunk.placement
         slots, lanes = np.unique(place.chosen, return_index=True)
         codes = place.alternative[slots] if place.alternative.ndim == 1 else place.alternative[slots, lanes]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relocchoice.engine.problem import Evaluation, Problem
-from relocchoice.engine.search import bare_problem, reference_information
+from relocchoice.engine.search import reference_of
 from relocchoice.inference.hypotheses import TestResult
 from relocchoice.inference.tails import chi2_tail
 from relocchoice.optimize.newton import maximise
@@ -54,8 +54,8 @@ class Identified:
 
 def identified(problem: Problem) -> Identified:
     """What the design of a problem can tell, whatever was chosen."""
-    information = reference_information(problem)
-    sizes = bare_problem(problem).second_moments()
+    reference = reference_of(problem)
+    information, sizes = reference.information, reference.sizes
     diagonal = np.diag(information)
     live = (diagonal > DEAD * np.where(sizes > 0, sizes, 1.0)) & (diagonal > 0)
     scale = np.sqrt(np.where(live, diagonal, 1.0))

@@ -5,6 +5,9 @@ Where the model holds, s_ik^2 + d2 loglik_i / dtheta_k^2 has mean zero for every
 the indicators and the scores (Chesher 1983, Economics Letters 13; Lancaster 1984, Econometrica 52), which rejects far
 too often in samples of usual size; ``"efficient"`` takes every expectation in V under the fitted model, given the
 columns (Orme 1990, Journal of Econometrics 46), exactly, as a choice has only as many outcomes as alternatives.
+
+The indicators are not invariant to a linear change of the parameters. These are of the problem's own free parameters,
+whose columns are centred (:mod:`relocchoice.spec.centre`): the origin of a column then does not matter.
 """
 
 from __future__ import annotations

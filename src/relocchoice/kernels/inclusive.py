@@ -18,7 +18,9 @@ from relocchoice.kernels.protocol import Family, Floats
 def inclusive_values(
     family: Family, v: Floats, available: NDArray[np.bool_] | None, shape: Floats
 ) -> tuple[tuple[str, ...], Floats] | None:
-    """Names of the nests, and (1 + M, n) the log-sums of the root and of the nests, on the scale of the root.
+    """Names of the nests, and (1 + M, n) the log-sums of the root and of the nests, each of its children's weights.
+
+    That of nest m is log sum_c exp(W_c / lambda_m) over its children c; lambda_m times it is on the scale of the root.
 
     Parameters
     ----------

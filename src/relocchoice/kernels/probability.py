@@ -4,9 +4,10 @@ With s, H the first and second derivatives of log P_j in the utilities V, and t,
 
     dP_j / dV = P_j s,     d(P_j s_k) / dV = P_j (s_k s + H e_k),     d(P_j s_k) / dshape = P_j (s_k t + C' e_k),
 
-so ``Family.local`` with ``chosen = j`` is all that is asked. A *probe* d is a derivative of columns in a variable, one
-value a slot; what is summed over the cases is E_jk = sum_i w_i P_ij s_ijk d_ik and its gradient. H is used as structure
-(diagonal and rank vectors), pulled to the coefficients once, so no case ever holds slots x slots x coefficients.
+so ``Family.local`` with ``chosen = j`` is all that is asked; the multinomial logit has a shorter way there. A
+*probe* d is a derivative of columns in a variable, one value a slot; what is summed over the cases is
+E_jk = sum_i w_i P_ij s_ijk d_ik and its gradient. H is used as structure (diagonal and rank vectors), pulled to the
+coefficients once, so no case ever holds slots x slots x coefficients.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from relocchoice.kernels.multinomial import MultinomialLogit
 from relocchoice.kernels.protocol import Curvature, Family, Floats, Local, SlotVector
 from relocchoice.spec.design import Chunk
 
@@ -73,6 +75,10 @@ def probability_sums(
         effect=np.zeros((len(probes), n_groups, n_slots, n_slots)),
         effect_gradient=np.zeros((len(probes), n_groups, n_slots, n_slots, q)),
     )
+    if isinstance(family, MultinomialLogit):
+        p = family.probabilities(v, available, shape)
+        _add_multinomial(sums, chunk, p, weights * there if of_log else weights * p, p * weights, probes, of_log, parts)
+        return sums
     fallback = np.zeros(n, dtype=np.intp) if available is None else available.argmax(axis=0)
     pulled = _Pulled(chunk)
     for j in range(n_slots):
@@ -95,6 +101,44 @@ def probability_sums(
                     out += parts.each(moved * local.dv, scores)
                 sums.effect_gradient[d, :, j] = out
     return sums
+
+
+def _add_multinomial(
+    sums: ProbabilitySums,
+    chunk: Chunk,
+    p: Floats,
+    factor: Floats,
+    mass: Floats,
+    probes: Floats,
+    of_log: bool,
+    parts: _Parts,
+) -> None:
+    """The sums of a multinomial logit by matrix products, one slot's columns after the other.
+
+    With y_k = x_k - sum_l p_l x_l and a_j = w P_j (w for logarithms), E_jk = [j = k] sum a_j d_j - sum a_j p_k d_k,
+    dE_jk / dbeta = [j = k] sum a_j d_j y_j - sum a_j p_k d_k (y_j + y_k), without the terms in y_j for logarithms.
+    """
+    sums.level[:] = parts.total(mass)
+    moved = p * probes
+    each = np.arange(len(p))
+    for d, probe in enumerate(probes):
+        sums.effect[d] = -parts.each(factor, moved[d])
+        sums.effect[d][:, each, each] += parts.total(factor * probe)
+    if not sums.level_gradient.shape[-1]:
+        return
+    mean = chunk.pullback(slice(None), p)
+    alike = [bool((probe == 1.0).all()) for probe in probes]
+    one = np.ones((1, p.shape[1]))
+    for k in range(len(p)):
+        y = chunk.pullback(slice(k, k + 1), one) - mean
+        sums.level_gradient[:, k] = parts.each(mass[k : k + 1], y)[:, 0]
+        for d, probe in enumerate(probes):
+            out = sums.effect_gradient[d]
+            across = parts.each(factor * moved[d, k], y)
+            out[:, :, k] -= across
+            if not of_log:
+                out[:, k] -= across if alike[d] else parts.each(factor[k] * moved[d], y)
+                out[:, k, k] += parts.each((factor[k] * probe[k])[None], y)[:, 0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,7 +249,7 @@ def _dense(vector: SlotVector, shape: tuple[int, ...]) -> Floats:
 def _slot_sums(chunk: Chunk, g: Floats) -> Floats:
     """(S, n) -> (S, K): the sum over the cases of each slot's columns times g."""
     out = np.zeros((len(g), chunk.n_coef))
-    if len(chunk.generic):
+    if len(chunk.generic_coef):
         out[:, chunk.generic_coef] += np.matmul(chunk.generic.transpose(1, 0, 2), g[:, :, None])[:, :, 0]
     if len(chunk.zone):
         out[:, chunk.zone_coef] += (chunk.zone * g.sum(axis=1)).T

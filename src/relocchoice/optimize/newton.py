@@ -87,6 +87,10 @@ class _Direction:
     downhill_axis: Floats
 
 
+class NotFinite(ValueError):
+    """The function is not finite where the search begins."""
+
+
 def maximise(
     objective: Callable[[Floats], At],
     start: Floats,
@@ -111,13 +115,12 @@ def maximise(
 
     Raises
     ------
-    ValueError : when the function is not finite at the start.
+    NotFinite : when the function is not finite at the start.
     """
     x = _inside(start, lower, upper)
     now = objective(x)
     if not np.isfinite(now.value):
-        msg = "the function is not finite at the starting values"
-        raise ValueError(msg)
+        raise NotFinite("the function is not finite at the starting values")
     steps: list[Step] = []
     began = time.perf_counter()
     for iteration in range(max_iterations + 1):

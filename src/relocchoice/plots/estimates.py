@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ROW_HEIGHT, _FRAME_HEIGHT = 0.2, 0.75
-_NAME_WIDTH = 30
+_NAME_WIDTH = 26
 _SPREAD = 0.6
+_MOST_ROWS = 40
+_OF, _ON = "attribute of", "probability of"
 _WORDS: Mapping[str, str] = {"flat": "not identified", "dropped": "dropped"}
 
 
@@ -87,7 +89,7 @@ def coefficients(
     if lambdas:
         ax.vlines(1, min(lambdas) - 0.5, max(lambdas) + 0.5, color=style.GREY, linewidth=0.8, linestyle=":")
     _rows_axis(ax, printed)
-    style.axis_labels(ax, x=f"estimate and {100 * (1 - alpha):g}% interval", width=_NAME_WIDTH)
+    style.axis_labels(ax, x=f"estimate and {100 * (1 - alpha):g}% interval", width=_name_width(printed))
     if len(fits) > 1:
         style.legend(ax, handles, [labels.get(head, head) for head in heads])
     return ax
@@ -105,7 +107,7 @@ def effects(
     reference: float = 0.0,
     ax: Axes | None = None,
 ) -> Axes:
-    """Effects with intervals from a table, one row a line of it.
+    """Effects with intervals from a table, one row a line of it; ``a → b``: the attribute of a, the probability of b.
 
     Parameters
     ----------
@@ -120,10 +122,16 @@ def effects(
     Raises
     ------
     OptionError
-        For something that is not a table, columns that it does not have, or an empty table.
+        For something that is not a table, columns that it does not have, an empty table, or more rows than can be read.
     """
     frame = _frame(table, (estimate, lower, upper), by)
     labels = labels or {}
+    if len(frame) > _MOST_ROWS * (1 if by is None else 2):
+        raise OptionError(
+            f"{len(frame)} effects are too many rows for one plot: draw those of one variable as a matrix, "
+            "plots.elasticities(found.matrix(variable=...), quantity='effect'), or a part of the table, "
+            "found.table.xs('A', level='attribute of')"
+        )
     groups = [("", frame)] if by is None else list(frame.groupby(by, sort=False, observed=True))
     levels = [name for name in frame.index.names if by is None or name != by]
     rows = list(dict.fromkeys(_row_names(frame, levels, labels)))
@@ -140,7 +148,8 @@ def effects(
         handles.append(_draw(ax, marks, position))
     ax.axvline(reference, color=style.GREY, linewidth=0.8, zorder=0)
     _rows_axis(ax, printed)
-    style.axis_labels(ax, x=xlabel, width=_NAME_WIDTH)
+    paired = f"{_OF} → {_ON}" if {_OF, _ON} <= set(_kept(frame, levels)) else ""
+    style.axis_labels(ax, x=xlabel, y=paired, width=_name_width(printed))
     if len(groups) > 1:
         style.legend(ax, handles, [labels.get(str(name), str(name)) for name, _ in groups])
     return ax
@@ -198,12 +207,12 @@ def scenario_differences(
     _rows_axis(ax, printed)
     unit = "change of share, percentage points" if percentage_points else "change"
     told = xlabel or (f"{unit}, 95% interval" if len(bounds) == 2 else unit)
-    style.axis_labels(ax, x=told, width=_NAME_WIDTH)
+    style.axis_labels(ax, x=told, width=_name_width(printed))
     return ax
 
 
 def _height(names: Sequence[str], series: int) -> float:
-    lines = 1.45 if any("\n" in name for name in names) else 1.0
+    lines = 1.75 if any("\n" in name for name in names) else 1.0
     return _FRAME_HEIGHT + _ROW_HEIGHT * len(names) * max(lines, 0.55 * series)
 
 
@@ -297,6 +306,7 @@ def _rows_axis(ax: Axes, names: Sequence[str]) -> None:
     style.tick_labels(ax.yaxis, range(len(names)), names)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
+    ax.locator_params(axis="x", nbins=4)
     style.plain(ax, grid="x")
     ax.spines["left"].set_visible(False)
 
@@ -315,10 +325,24 @@ def _frame(table: Any, columns: Sequence[str], by: str | None) -> pd.DataFrame:
     return frame
 
 
+def _name_width(printed: Sequence[str]) -> int:
+    """Columns that the axis' name has: labels of two lines leave less room."""
+    return _NAME_WIDTH - 6 * any("\n" in name for name in printed)
+
+
+def _kept(frame: pd.DataFrame, levels: Sequence[Any]) -> list[Any]:
+    """Levels of the index that change."""
+    return [name for name in levels if len(frame.index.get_level_values(name).unique()) > 1] or list(levels)[:1]
+
+
 def _row_names(frame: pd.DataFrame, levels: Sequence[Any], labels: Mapping[str, str]) -> list[str]:
     """Entries of the index, its levels joined; of several levels those that never change are left out."""
     if frame.index.nlevels == 1:
         return [labels.get(str(entry), str(entry)) for entry in frame.index]
-    kept = [name for name in levels if len(frame.index.get_level_values(name).unique()) > 1] or list(levels)[:1]
+    kept = _kept(frame, levels)
     parts = [[labels.get(str(entry), str(entry)) for entry in frame.index.get_level_values(name)] for name in kept]
+    if _OF in kept and _ON in kept:  # an arrow says whose attribute and whose probability
+        of, on = kept.index(_OF), kept.index(_ON)
+        parts[of] = [f"{one} → {other}" for one, other in zip(parts[of], parts[on], strict=True)]
+        del parts[on]
     return [", ".join(entries) for entries in zip(*parts, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 import warnings
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ _PADDING = 0.06
 _LABEL_WIDTH = 24
 _MOST_LINES = 2
 _TITLE_WIDTH = 44
+_SHORT, _LONG = 18, 40  # columns of a legend's texts beside each other, and of one on its own
 _WIDE_SCRIPTS = ("W", "F")
 _FONTS = (
     "Noto Sans CJK SC",
@@ -44,8 +46,12 @@ _FONTS = (
 )
 
 
+class FontWarning(RelocChoiceWarning):
+    """Characters of a label that no installed font has."""
+
+
 def axes(ax: Axes | None, height: float, width: float = COLUMN_WIDTH, of: Sequence[Any] = ()) -> Axes:
-    """The axes given, or those of a new figure, ``width`` x ``height`` inches.
+    """The axes given, or those of a new figure, ``width`` x ``height`` inches: pyplot's where that was imported.
 
     Where what is drawn, ``of``, comes from data that nobody observed, the title says so.
 
@@ -54,9 +60,11 @@ def axes(ax: Axes | None, height: float, width: float = COLUMN_WIDTH, of: Sequen
     OptionError
         Where matplotlib is not installed, or ``ax`` is something else.
     """
-    pyplot = optional("matplotlib.pyplot", "matplotlib", "plots")
+    figures = optional("matplotlib.figure", "matplotlib", "plots")
     if ax is None:
-        figure = pyplot.figure(figsize=(width, height), layout="constrained")
+        # whoever works with pyplot wants the figure shown by it; nobody else has to close what he never opened
+        make = getattr(sys.modules.get("matplotlib.pyplot"), "figure", figures.Figure)
+        figure = make(figsize=(width, height), layout="constrained")
         figure.get_layout_engine().set(w_pad=_PADDING, h_pad=_PADDING)
         ax = figure.add_subplot()
     if not hasattr(ax, "get_figure") or not hasattr(ax, "plot"):
@@ -93,21 +101,23 @@ def text_options(texts: Sequence[str]) -> dict[str, Any]:
     """Keywords of every text: no mathematics between dollar signs, and a font that has the characters."""
     options: dict[str, Any] = {"parse_math": False}
     if any(unicodedata.east_asian_width(character) in _WIDE_SCRIPTS for text in texts for character in text):
-        family = _font()
-        if family:
+        families = _fonts()
+        if families:
             matplotlib = optional("matplotlib", "matplotlib", "plots")
-            options["fontfamily"] = [*matplotlib.rcParams["font.family"], family]
+            options["fontfamily"] = [*matplotlib.rcParams["font.family"], *families]
     return options
 
 
-def _font() -> str:
+def _fonts() -> list[str]:
+    """Installed fonts with East Asian characters: the known ones, then any that says so in its name."""
     manager = optional("matplotlib.font_manager", "matplotlib", "plots").fontManager
     installed = {font.name for font in manager.ttflist}
-    found = next((name for name in _FONTS if name in installed), "")
+    found = [name for name in _FONTS if name in installed]
+    found += sorted(name for name in installed if "CJK" in name and name not in found)
     if not found:
         warnings.warn(
             f"no installed font has the East Asian characters of these labels; install one, e.g. {_FONTS[0]}",
-            RelocChoiceWarning,
+            FontWarning,
             stacklevel=4,
         )
     return found
@@ -142,12 +152,14 @@ def plain(ax: Axes, *, grid: Literal["", "x", "y"] = "") -> None:
 def legend(ax: Axes, handles: Sequence[Any], texts: Sequence[object], columns: int = 2) -> None:
     """A legend under the axes, where it hides nothing."""
     # matplotlib leaves out labels that begin with an underscore
-    shown = [f" {text}" if text.startswith("_") else text for text in (label(text, 20) for text in texts)]
+    long = any(display_width(visible(str(text))) > _SHORT for text in texts)
+    cut = [label(text, _LONG if long else _SHORT) for text in texts]
+    shown = [f" {text}" if text.startswith("_") else text for text in cut]
     figure = ax.get_figure()
     own = figure is not None and len(figure.axes) == 1 and figure.get_layout_engine() is not None
     place: dict[str, Any] = {"loc": "outside lower center"} if own else {"loc": "best"}
     holder: Any = figure if own else ax
-    columns = 1 if max(display_width(line) for text in shown for line in text.split("\n")) > 18 else columns
+    columns = 1 if long else columns
     drawn = holder.legend(
         list(handles), shown, frameon=False, fontsize=TINY, ncols=min(columns, len(shown)), handlelength=2.6, **place
     )

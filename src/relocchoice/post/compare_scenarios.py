@@ -15,10 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
-from relocchoice.data.labels import encode, show_some
-from relocchoice.data.structural import with_close
+from relocchoice.data.labels import show_some
 from relocchoice.errors import OptionError
-from relocchoice.post.inferred import Inferred, Interval, Sampling, infer, weights_note
+from relocchoice.post.inferred import Inferred, Interval, Sampling, infer, ordered_index, weights_note
+from relocchoice.post.money import marginal_utility
 from relocchoice.post.movements import one_a_case
 from relocchoice.post.scenario import Scenario
 from relocchoice.post.scenario_figures import Pair
@@ -26,7 +26,6 @@ from relocchoice.post.scenario_steps import Change
 from relocchoice.post.scenario_table import ScenarioComparison
 from relocchoice.post.settings import case_groups, variables_of
 from relocchoice.post.worlds import World, baseline, under
-from relocchoice.results.blocks import is_dissimilarity
 
 if TYPE_CHECKING:
     from relocchoice.results.choice_results import ChoiceResults
@@ -67,19 +66,21 @@ def compare_scenarios(
     scenarios : one or several, with different names.
     data : other cases; None for those of the fit.
     by : a column with one value a case: figures of each group.
-    cost : name of the coefficient of money paid: the change of the inclusive value is then also given in money.
+    cost : name of the coefficient of money paid (:func:`relocchoice.post.money.marginal_utility`): the change of the
+        inclusive value is then also given in money.
     interval, alpha, draws, seed : ``"delta"`` or ``"krinsky-robb"`` intervals that cover with probability 1 - alpha.
 
     Raises
     ------
     DataError : a scenario does not fit the data or changes nothing; a fit without data.
-    SpecificationError : a model of sets.
+    SpecificationError : a model of sets, a cost that is no price of utility.
     OptionError : an option that is not valid, two scenarios of one name.
     """
     sampling = Sampling(interval, alpha, draws, seed)
     wanted = _read(scenarios)
-    _check_cost(fit, cost)
     base = baseline(fit, data)
+    if cost is not None:
+        marginal_utility(fit, cost, base.data, base.data)  # refused before anything is computed
     groups = _Groups(*case_groups(base.data, by), by)
     parts = [_compared(fit, base, scenario, groups, cost, sampling) for scenario in wanted]
     notes = [weights_note(fit, base.data.weights is not None, base.data.weight_kind)]
@@ -87,11 +88,14 @@ def compare_scenarios(
     if base.tree is None:
         notes.append("No inclusive values: the non-normalised nested logit is no utility-maximising choice.")
     notes += [note for part in parts for note in part.how]
-    whole = {kind: _stacked([part.frames[kind] for part in parts if kind in part.frames]) for kind in OPTIONAL}
+    if interval == "delta" and base.tree is not None:
+        notes.append("Errors of inclusive values, money and bounds: gradients by central differences.")
+    held = {kind: [part.frames[kind] for part in parts if kind in part.frames] for kind in OPTIONAL}
+    whole = {kind: _stacked(frames) if frames else None for kind, frames in held.items()}
     return ScenarioComparison(
         scenarios=tuple(scenario.name for scenario in wanted),
         by=by,
-        table=pd.concat([part.frames["table"] for part in parts]),
+        table=_stacked([part.frames["table"] for part in parts]),
         **whole,
         notes=tuple(dict.fromkeys(notes)),
         interval=interval,
@@ -149,16 +153,6 @@ def _read(scenarios: Any) -> list[Scenario]:
             f"two scenarios are called {twice[0]!r}; give them names: Scenario('cheap land'), .named(...)"
         )
     return list(wanted)
-
-
-def _check_cost(fit: ChoiceResults, cost: str | None) -> None:
-    if cost is None:
-        return
-    names = [
-        str(n) for n, b in zip(fit.parameters.index, fit.parameters["block"], strict=True) if not is_dissimilarity(b)
-    ]
-    if cost not in names:
-        raise OptionError(with_close(f"cost={cost!r} is no coefficient of the model", cost, names))
 
 
 # --------------------------------------------------------------------------------------------------------- figures
@@ -231,17 +225,16 @@ def _welfare(
     """Mean inclusive values, and their change in money."""
     if pair.base.tree is None:
         return {}
-    price = None if cost is None else [str(name) for name in fit.parameters.index].index(cost)
+    price = None if cost is None else marginal_utility(fit, cost, pair.base.data, pair.other.data)
 
     def function(theta: Floats, wants: bool) -> tuple[Floats, Floats | None]:
-        before, after = pair.logsums(theta)
-        gain = after - before
-        money = gain / -(theta[price] * _units(pair, theta)) if price is not None else np.empty(0)
-        return np.concatenate([before, after, gain, money]), None
+        unit = np.ones(1) if price is None else price.at(theta) * _units(pair, theta)
+        before, after, money = pair.logsums(theta, unit)
+        return np.concatenate([before, after, after - before, money]), None
 
     found = infer(fit, function, sampling)
     whole, n = found.frame(pd.RangeIndex(len(found.values))), pair.n_groups
-    measures = ["inclusive value", *(["money"] if price is not None else [])]
+    measures = ["inclusive value", *(["money"] if price else [])]
     frames = []
     for k, measure in enumerate(measures):
         gap = whole.iloc[(2 + k) * n : (3 + k) * n].reset_index(drop=True)
@@ -279,7 +272,7 @@ def _bounds(fit: ChoiceResults, pair: Pair, scenario: Scenario, sampling: Sampli
         if not (single and kind == "nested logit"):
             out[kind], out[f"{kind} se"] = values[k], errors[k]
     labels = [(scenario.name, label) for label in [*pair.alternatives.tolist(), ALL]]
-    return pd.DataFrame(out, index=_multi(labels, ["scenario", "alternative"]))
+    return pd.DataFrame(out, index=ordered_index(labels, ["scenario", "alternative"]))
 
 
 def _why_no_bounds(data: ChoiceData, pair: Pair, scenario: Scenario) -> str:
@@ -319,18 +312,11 @@ def _same(base: World, other: World) -> bool:
 
 def _index(scenario: Scenario, groups: _Groups, level: str, labels: Sequence[Any]) -> pd.MultiIndex:
     if groups.name is None:
-        return _multi([(scenario.name, label) for label in labels], ["scenario", level])
+        return ordered_index([(scenario.name, label) for label in labels], ["scenario", level])
     keys = [(scenario.name, group, label) for group in groups.labels for label in labels]
-    return _multi(keys, ["scenario", groups.name, level])
+    return ordered_index(keys, ["scenario", groups.name, level])
 
 
-def _multi(keys: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pd.MultiIndex:
-    """Levels that keep tuples as labels."""
-    coded = [encode(pd.Series(list(column), dtype=object), "label") for column in zip(*keys, strict=True)]
-    levels: Any = [one.labels for one in coded]
-    codes: Any = [one.codes for one in coded]
-    return pd.MultiIndex(levels, codes, names=list(names))
-
-
-def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame | None:
-    return pd.concat(frames) if frames else None
+def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    whole = pd.concat(frames)
+    return whole.set_axis(ordered_index(whole.index.tolist(), [str(name) for name in whole.index.names]))

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.errors import OptionError, SpecificationError
 from relocchoice.post.derivatives import Setting, combined, probing, sums
-from relocchoice.post.inferred import Derived, Interval, Sampling, infer, weights_note
-from relocchoice.post.movements import Movement, column_of, movement, numbers_of, one_a_case, with_values
+from relocchoice.post.inferred import Derived, Interval, Sampling, infer, ordered_index, weights_note
+from relocchoice.post.movements import Movement, column_of, movements, numbers_of, one_a_case, with_values
 from relocchoice.post.settings import MEANS, Place, places, same_kind, variables_of
 from relocchoice.spec.labels import plain
 
@@ -80,7 +80,7 @@ def marginal_effects(
     for place in where:
         smooth = [name for name in wanted if change is None and not is_class(place.data, name)]
         if smooth:
-            moving = [movement(fit.encoding, place.data, name) for name in smooth]
+            moving = movements(fit.encoding, place.data, smooth)
             own = place.setting(fit)
             jobs.append(_Slopes(place, own, moving, availability(own)))
         for name in wanted:
@@ -95,10 +95,11 @@ def marginal_effects(
 
     found = infer(fit, function, sampling)
     notes = (*_notes(fit, where[0], at, jobs), *found.notes)
-    table = found.frame(index_of(keys, LEVELS))
     order = _order(keys, wanted)
     covariance = None if found.covariance is None else found.covariance[np.ix_(order, order)]
-    return Derived(_title(at, jobs), tidy(table.iloc[order]), notes, interval, alpha, covariance, fit.provenance)
+    index = index_of([keys[row] for row in order], where[0].data.alternatives)
+    table = found.frame(pd.RangeIndex(len(keys))).iloc[order].set_axis(index)
+    return Derived(_title(at, jobs), tidy(table), notes, interval, alpha, covariance, fit.provenance)
 
 
 def is_class(data: ChoiceData, name: str) -> bool:
@@ -274,9 +275,10 @@ def _sd(values: Floats, name: str, data: ChoiceData) -> float:
     return float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))
 
 
-def index_of(keys: list[Key], names: list[str]) -> pd.MultiIndex:
-    """The index of a table, in the order of first appearance."""
-    return pd.MultiIndex.from_tuples(keys, names=names)
+def index_of(keys: list[Key], alternatives: pd.Index) -> pd.MultiIndex:
+    """The index of a table; its levels are in the order of the rows, so that ``.loc`` finds them fast."""
+    labels = (ALL, *map(plain, alternatives))
+    return ordered_index(keys, LEVELS, {"attribute of": labels, "probability of": labels})
 
 
 def tidy(table: pd.DataFrame) -> pd.DataFrame:

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.errors import OptionError
 from relocchoice.post.derivatives import Setting, Sums, combined, probing, sums
-from relocchoice.post.effects import ALL, LEVELS, Key, availability, cells, index_of, tidy
+from relocchoice.post.effects import ALL, Key, availability, cells, index_of, tidy
 from relocchoice.post.inferred import Derived, Interval, Sampling, infer
-from relocchoice.post.movements import Movement, column_of, movement, numbers_of, with_values
+from relocchoice.post.movements import Movement, column_of, movements, numbers_of, with_values
 from relocchoice.post.settings import MEANS, Place, places
 from relocchoice.spec.labels import plain
 
@@ -85,13 +85,14 @@ def elasticities(
         return values, np.concatenate([slope for _, slope in parts]) if gradient else None
 
     found = infer(fit, function, sampling)
-    table = found.frame(index_of(keys, LEVELS))
     order = sorted(range(len(keys)), key=lambda row: wanted.index(str(keys[row][2])))
     covariance = None if found.covariance is None else found.covariance[np.ix_(order, order)]
     notes = (*_notes(fit, where[0], jobs, weights, change, at), *found.notes)
     kind = "Arc elasticities" if change is not None else "Elasticities"
+    index = index_of([keys[row] for row in order], where[0].data.alternatives)
+    table = found.frame(pd.RangeIndex(len(keys))).iloc[order].set_axis(index)
     title = f"{kind} of probabilities"
-    return Derived(title, tidy(table.iloc[order]), notes, interval, alpha, covariance, fit.provenance)
+    return Derived(title, tidy(table), notes, interval, alpha, covariance, fit.provenance)
 
 
 def _check_change(change: float, weights: Weighting) -> None:
@@ -107,7 +108,7 @@ def _job(
     for name in wanted:
         column_of(place.data, name)
         numbers_of(place.data, name)
-    moving = [movement(fit.encoding, place.data, name) for name in wanted]
+    moving = movements(fit.encoding, place.data, wanted)
     at = place.setting(fit)
     both = availability(at)
     if change is None:

@@ -6,7 +6,7 @@ distribution of the estimates, with a seed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -30,7 +30,6 @@ Floats = NDArray[np.float64]
 Interval = Literal["delta", "krinsky-robb"]
 Function = Callable[[Floats, bool], tuple[Floats, Floats | None]]
 MOST_SHOWN = 60
-COLUMNS = ("estimate", "std_error", "z", "p_value", "lower", "upper")
 UNKNOWN = ("infinite", "flat", "dropped")
 
 
@@ -84,7 +83,7 @@ class Derived:
     provenance: str = ""
 
     def matrix(self, value: str = "estimate", **where: Any) -> pd.DataFrame:
-        """The last two index levels as rows and columns: of elasticities, whose probability x whose attribute.
+        """The last two index levels as rows and columns: of effects, whose attribute x whose probability.
 
         Parameters
         ----------
@@ -163,6 +162,7 @@ def infer(fit: ChoiceResults, function: Function, sampling: Sampling) -> Inferre
     covariance, lacking = known_covariance(fit)
     delta = sampling.interval == "delta" or bool(lacking.any())
     values, gradient = function(theta, delta)
+    numeric = gradient is None
     if delta and gradient is None:
         gradient = _differences(lambda at: function(at, False)[0], theta, covariance, fit)
     if not delta or gradient is None:
@@ -178,6 +178,8 @@ def infer(fit: ChoiceResults, function: Function, sampling: Sampling) -> Inferre
         whole[touched] = whole[:, touched] = np.nan
     half = normal_quantile(sampling.alpha / 2) * errors
     notes = [f"Standard errors and intervals: delta method, {fit.covariance.description}."]
+    if numeric:
+        notes.append("Gradients by central differences.")
     if touched.any():
         notes = [*(notes if not touched.all() else []), _why(fit, lacking)]
     return Inferred(values, errors, values - half, values + half, whole, tuple(notes))
@@ -276,6 +278,24 @@ def _drawn(
         notes.append(f"{outside} draws with a lambda that is not positive were left out.")
     whole = np.cov(drawn, rowvar=False).reshape(len(values), len(values)) if len(values) <= 1000 else None
     return Inferred(values, drawn.std(axis=0, ddof=1), lower, upper, whole, tuple(notes))
+
+
+def ordered_index(
+    keys: Sequence[tuple[Any, ...]], names: Sequence[str], known: Mapping[str, Sequence[Any]] | None = None
+) -> pd.MultiIndex:
+    """An index whose levels stand in the order of ``known``, else of first appearance; tuples stay labels.
+
+    Rows in that order are found without a search through all of them, and without pandas' warning of one.
+    """
+    levels: list[Any] = []
+    codes: list[Any] = []
+    for name, column in zip(names, zip(*keys, strict=True), strict=True):
+        used = set(column)
+        held = [label for label in dict.fromkeys((*(known or {}).get(name, ()), *column)) if label in used]
+        place = {label: code for code, label in enumerate(label for label in held if label is not None)}
+        levels.append(pd.Index(list(place), tupleize_cols=False))
+        codes.append([place.get(label, -1) for label in column])
+    return pd.MultiIndex(levels, codes, names=list(names))
 
 
 def weights_note(fit: ChoiceResults, weighted: bool, kind: str | None) -> str:

@@ -7,7 +7,7 @@ one a case or zero somewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,6 +47,13 @@ class Movement:
     by_difference: tuple[str, ...]
 
 
+def movements(encoding: Encoding, data: ChoiceData, variables: Sequence[str]) -> list[Movement]:
+    """:func:`movement` of several variables."""
+    # labels and coefficients do not depend on the cases, and evaluating all columns of many cases takes time
+    base = encoding.columns(data.select(slice(0, 1)))
+    return [_movement(encoding, data, variable, base) for variable in variables]
+
+
 def movement(encoding: Encoding, data: ChoiceData, variable: str) -> Movement:
     """The columns that move when a variable grows.
 
@@ -55,9 +62,12 @@ def movement(encoding: Encoding, data: ChoiceData, variable: str) -> Movement:
     DataError : there is no such column, or it does not hold numbers.
     SpecificationError : it stands in no utility, or the utilities are not defined beside its values.
     """
+    (found,) = movements(encoding, data, [variable])
+    return found
+
+
+def _movement(encoding: Encoding, data: ChoiceData, variable: str, base: UtilityColumns) -> Movement:
     values = numbers_of(data, variable)
-    # labels and coefficients do not depend on the cases, and evaluating all columns of many cases takes time
-    base = encoding.columns(data.select(slice(0, 1)))
     exact = {variable, f"`{variable}`"}
     logs = {f"log({variable})", f"np.log({variable})", f"log(`{variable}`)"}
     held = getattr(encoding, "offset", None)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.errors import DataError, OptionError, SpecificationError
 from relocchoice.post.derivatives import prepared, sums
-from relocchoice.post.effects import availability, group_weights, index_of, tidy
-from relocchoice.post.inferred import Derived, Interval, Sampling, infer, weights_note
+from relocchoice.post.effects import availability, group_weights, tidy
+from relocchoice.post.inferred import Derived, Interval, Sampling, infer, ordered_index, weights_note
 from relocchoice.post.settings import places
 from relocchoice.spec.labels import plain
 
@@ -91,7 +91,8 @@ def shares(
 
     inferred = infer(fit, function, sampling)
     level = ["nest", "part"] if of == "within" else [{"nests": "nest"}.get(of, "alternative")]
-    table = tidy(inferred.frame(index_of(keys, ["group", "at", *level])))
+    known = {"alternative": list(map(plain, where[0].data.alternatives))}
+    table = tidy(inferred.frame(ordered_index(keys, ["group", "at", *level], known)))
     notes = []
     if of == "within":
         notes.append("Shares within a nest are ratios of predicted shares, not means of the cases' probabilities.")

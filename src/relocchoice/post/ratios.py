@@ -21,6 +21,9 @@ from relocchoice.errors import OptionError, SpecificationError
 from relocchoice.inference.linear_expressions import linear_equations
 from relocchoice.inference.tails import normal_quantile
 from relocchoice.post.inferred import Derived, Interval, Sampling, infer, known_covariance
+from relocchoice.post.money import position, told
+from relocchoice.spec.labels import hint
+from relocchoice.spec.parts import shortened
 
 if TYPE_CHECKING:
     from relocchoice.results.choice_results import ChoiceResults
@@ -32,6 +35,7 @@ FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {
 }
 LARGEST_NUMBER = 1e100
 LONGEST = 2000
+DEEPEST = 200
 
 
 def willingness_to_pay(
@@ -86,6 +90,7 @@ def willingness_to_pay(
     found = infer(fit, function, sampling)
     table = found.frame(pd.Index(names, name="attribute"))
     notes = [f"Units of {cost} for one unit {per} of the attribute" + (f", times {scale:g}." if scale != 1 else ".")]
+    notes += [sentence for sentence in (told(fit, cost),) if sentence]
     notes += found.notes
     if interval == "fieller":
         notes += _fieller(fit, table, theta, tops, bottom, factor, alpha)
@@ -123,19 +128,6 @@ def _fieller(
             ends = sorted([(middle - np.sqrt(inside)) / square, (middle + np.sqrt(inside)) / square])
             notes.append(f"{name}: all ratios are in but those between {ends[0]:.6g} and {ends[1]:.6g}.")
     return notes
-
-
-def position(fit: ChoiceResults, name: str) -> int:
-    """Position of a parameter.
-
-    Raises
-    ------
-    SpecificationError : there is none of that name.
-    """
-    names = [str(one) for one in fit.parameters.index]
-    if name not in names:
-        raise SpecificationError(f"no parameter {name!r}; parameters: {', '.join(names)}")
-    return names.index(name)
 
 
 def lincom(fit: ChoiceResults, expressions: str | Sequence[str], *, alpha: float = 0.05) -> Derived:
@@ -199,14 +191,11 @@ def nlcom(
     first, _ = function(np.array(fit.moments.theta, dtype=float), False)
     if not np.isfinite(first).all():
         bad = list(made)[int(np.flatnonzero(~np.isfinite(first))[0])]
-        raise SpecificationError(f"{bad!r} is not a finite number at the estimates")
+        raise SpecificationError(f"{_short(bad)} is not a finite number at the estimates")
     inferred = infer(fit, function, sampling)
     table = inferred.frame(pd.Index(list(made), name="function"))
-    notes = list(inferred.notes)
-    if interval == "delta":
-        notes.append("Gradients by central differences.")
     title = "Functions of the parameters"
-    return Derived(title, table, tuple(notes), interval, alpha, inferred.covariance, fit.provenance)
+    return Derived(title, table, inferred.notes, interval, alpha, inferred.covariance, fit.provenance)
 
 
 def _name(function: Any) -> str:
@@ -217,7 +206,7 @@ def _number(value: Any, name: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise SpecificationError(f"{name!r} gives {type(value).__name__}, not a number") from None
+        raise SpecificationError(f"{_short(name)} gives {type(value).__name__}, not a number") from None
 
 
 def _compiled(function: Any, names: list[str]) -> Callable[[pd.Series], Any]:
@@ -234,7 +223,7 @@ def _parsed(text: str, names: list[str]) -> ast.expr:
     if len(text) > LONGEST:
         raise SpecificationError(f"an expression of {len(text)} characters is too long; give a callable")
     if re.search(r"\b_p\d+\b", text):
-        raise SpecificationError(f"{text!r} holds a name that is reserved: _p and a number")
+        raise SpecificationError(f"{_short(text)} holds a name that is reserved: _p and a number")
     longest = sorted(range(len(names)), key=lambda k: -len(names[k]))
     plain = [rf"`{re.escape(names[k])}`|(?<![\w.`]){re.escape(names[k])}(?![\w.:\[`])" for k in longest]
     found = re.compile("|".join(f"(?P<p{k}>{one})" for k, one in zip(longest, plain, strict=True)))
@@ -242,20 +231,35 @@ def _parsed(text: str, names: list[str]) -> ast.expr:
         tree = ast.parse(found.sub(lambda match: f"_{match.lastgroup}", text).strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise SpecificationError(
-            f"{text!r} is not an expression ({type(error).__name__}); parameters: {', '.join(names)}"
+            f"{_short(text)} is not an expression ({type(error).__name__}); {hint(text, names)}"
         ) from None
+    _check_depth(tree, text)
     _check(tree, text, names)
     return tree
+
+
+def _check_depth(tree: ast.expr, text: str) -> None:
+    """Refuse a tree that recursion could not walk through."""
+    level: list[ast.AST] = [tree]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return
+    raise SpecificationError(f"{_short(text)} is nested more than {DEEPEST} deep; give a callable")
+
+
+def _short(text: str) -> str:
+    return repr(shortened(text))
 
 
 def _check(node: ast.AST, text: str, names: list[str]) -> None:
     match node:
         case ast.Name(id=name):
             if not (name.startswith("_p") and name[2:].isdigit()):
-                raise SpecificationError(f"{name!r} in {text!r} is no parameter; parameters: {', '.join(names)}")
+                raise SpecificationError(f"{_short(name)} in {_short(text)} is no parameter; {hint(name, names)}")
         case ast.Constant(value=value) if isinstance(value, int | float) and not isinstance(value, bool):
             if abs(value) > LARGEST_NUMBER:
-                raise SpecificationError(f"the number {ast.unparse(node)[:20]} in {text[:60]!r} is too large")
+                raise SpecificationError(f"the number {ast.unparse(node)[:20]} in {_short(text)} is too large")
         case ast.UnaryOp(op=ast.UAdd() | ast.USub(), operand=operand):
             _check(operand, text, names)
         case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.Pow(), right=right):
@@ -265,8 +269,8 @@ def _check(node: ast.AST, text: str, names: list[str]) -> None:
             _check(argument, text, names)
         case _:
             raise SpecificationError(
-                f"{ast.unparse(node)!r} in {text!r} is not allowed; allowed are + - * / **, numbers, parameters and "
-                f"{', '.join(FUNCTIONS)}"
+                f"{_short(ast.unparse(node))} in {_short(text)} is not allowed; allowed are + - * / **, numbers, "
+                f"parameters and {', '.join(FUNCTIONS)}"
             )
 
 

@@ -9,8 +9,7 @@ changed further, printed, stored, and compared with :func:`compare_scenarios`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relocchoice.errors import OptionError
@@ -18,7 +17,6 @@ from relocchoice.post.scenario import Scenario
 from relocchoice.post.scenario_steps import ALTERNATIVE, number_of
 
 LAND_PRICE_AWAY = 80_000.0
-LAND_PRICE_HOME = 150_000.0
 QUOTA = 1_553.0
 DEMAND = 3_500.0
 
@@ -143,20 +141,6 @@ def without_lock_in(column: str, *, value: Any = 0, where: Mapping[str, Any] | S
     where : for whom; None for all.
     """
     return Scenario("S8 no lock-in").set(column, value, where=where)
-
-
-READY: Mapping[str, Callable[..., Scenario]] = MappingProxyType(
-    {
-        "S1": equalise_land_price,
-        "S2": lift_quota,
-        "S3": policy_preference,
-        "S4": new_university,
-        "S5": double_kin_stock,
-        "S6": wage_convergence,
-        "S7": distance_shock,
-        "S8": without_lock_in,
-    }
-)
 
 
 def _at(alternatives: Any) -> dict[str, Any] | None:

@@ -78,9 +78,10 @@ class Pair:
         scale = self.totals[:, None]
         return values / scale, None if slopes is None else slopes / scale[..., None]
 
-    def logsums(self, theta: Floats) -> Floats:
-        """(2, G) mean inclusive values before and after."""
-        each = np.stack([self.base.inclusive(theta), self.other.inclusive(theta)], axis=1)
+    def logsums(self, theta: Floats, unit: Floats) -> Floats:
+        """(3, G) mean inclusive values before and after, and of their change in units of ``unit``, (n,) or (1,)."""
+        before, after = self.base.inclusive(theta), self.other.inclusive(theta)
+        each = np.stack([before, after, (after - before) / unit], axis=1)
         return (self._by_group(each) / self.totals[:, None]).T
 
     def why_no_bounds(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -93,14 +94,23 @@ def _given(data: ChoiceData, at: Mapping[str, Any], groups: Ints, labels: tuple[
     choices = []
     for name, wanted in at.items():
         column_of(data, name)
-        several = isinstance(wanted, Sequence) and not isinstance(wanted, str)
-        choices.append([(name, value) for value in (wanted if several else [wanted])])
+        choices.append([(name, value) for value in _listed(name, wanted)])
     out = []
     for some in product(*choices):
         changed = with_values(data, {name: _replaced(data, name, value) for name, value in some})
         words = ", ".join(f"{name} = {value}" for name, value in some)
         out.append(Place(words, changed, groups, labels))
     return out
+
+
+def _listed(name: str, wanted: Any) -> list[Any]:
+    """One value, a mapping, or the values of anything that holds several."""
+    if isinstance(wanted, Mapping) or not pd.api.types.is_list_like(wanted):
+        return [plain(wanted)]
+    values = [plain(value) for value in wanted]
+    if not values or any(pd.api.types.is_list_like(value) and not isinstance(value, Mapping) for value in values):
+        raise OptionError(f"at={{{name!r}: ...}} takes a value, a list of values, or a mapping alternative -> value")
+    return values
 
 
 def _replaced(data: ChoiceData, name: str, value: Any) -> pd.Series:
@@ -132,7 +142,7 @@ def same_kind(series: pd.Series, value: Any) -> pd.Series:
             raise DataError(f"column {series.name!r} holds true and false, not {value!r}")
         return pd.Series(np.full(len(series), bool(value)), name=series.name)
     if pd.api.types.is_numeric_dtype(series.dtype):
-        if isinstance(value, str) or not np.isfinite(value):
+        if not isinstance(value, Real) or not np.isfinite(float(value)):
             raise DataError(f"column {series.name!r} holds numbers, not {value!r}")
         return pd.Series(np.full(len(series), float(value)), name=series.name)
     known = series.unique()
@@ -156,6 +166,18 @@ def alternative_code(data: ChoiceData, label: Any, argument: str) -> int:
 
 def variables_of(fit: ChoiceResults, data: ChoiceData) -> list[str]:
     """The columns of the data that the utilities read, in the order of the model."""
+    held = {*data.row_columns, *data.case_columns}
+    return [name for name in columns_read(fit) if name in held]
+
+
+def columns_read(fit: ChoiceResults) -> list[str]:
+    """The columns that the utilities read, in the order of the model, whatever the data hold."""
+    texts = [part.text for part in parts_of(fit) if part.text.strip()]
+    return list(dict.fromkeys(name for text in texts for name in source_columns(parse_part(text, False))))
+
+
+def parts_of(fit: ChoiceResults) -> list[TermsEncoding]:
+    """The terms of the utilities as they are evaluated, the offset last."""
     encoding = fit.encoding
     texts: list[TermsEncoding] = []
     if isinstance(encoding, FormulaEncoding):
@@ -163,11 +185,7 @@ def variables_of(fit: ChoiceResults, data: ChoiceData) -> list[str]:
     elif isinstance(encoding, UtilityEncoding):
         texts = [*encoding.terms.values()]
     offset = getattr(encoding, "offset", None)
-    if offset is not None:
-        texts.append(offset)
-    names = [name for part in texts if part.text.strip() for name in source_columns(parse_part(part.text, False))]
-    held = {*data.row_columns, *data.case_columns}
-    return [name for name in dict.fromkeys(names) if name in held]
+    return texts if offset is None else [*texts, offset]
 
 
 def _at_means(fit: ChoiceResults, data: ChoiceData, groups: Ints, labels: tuple[Any, ...]) -> ChoiceData:

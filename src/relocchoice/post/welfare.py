@@ -1,7 +1,7 @@
 """Welfare: log-sums, expected maximum utility, and what a change is worth in money.
 
-With a constant marginal utility of money mu = -b_cost, the compensating variation of a change is the change of the
-expected maximum utility over mu (Small & Rosen 1981, Econometrica 49).
+With a constant marginal utility of money mu (:mod:`relocchoice.post.money`), the compensating variation of a change is
+the change of the expected maximum utility over mu (Small & Rosen 1981, Econometrica 49).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from relocchoice.kernels.protocol import Family
 from relocchoice.kernels.registry import family_for
 from relocchoice.post.derivatives import prepared
 from relocchoice.post.inferred import Derived, Interval, Sampling, infer, weights_note
-from relocchoice.post.ratios import position
+from relocchoice.post.money import marginal_utility
 from relocchoice.post.settings import case_groups
 from relocchoice.spec.columns import UtilityColumns
 
@@ -93,6 +93,10 @@ def utilities(columns: UtilityColumns, data: ChoiceData, theta: Floats) -> Float
 def logsums(fit: ChoiceResults, data: ChoiceData | None = None) -> pd.DataFrame:
     """(n, 1 + M) log-sums of each case: of all its alternatives (``(root)``) and of those in each nest.
 
+    That of nest m is log sum_c exp(W_c / lambda_m) over its children, W_c = V_c of an alternative and lambda_c times
+    its own log-sum of a nest. lambda_m times it is on the scale of the root, and comparable with other nests'. (With
+    ``normalisation="none"`` utilities are those inside the nests, log sum_c exp(V_c) without lambda_m.)
+
     Raises
     ------
     SpecificationError : a model of sets.
@@ -117,11 +121,11 @@ def surplus(
     Parameters
     ----------
     after, before : the same cases after and before the change; None before: the data of the fit.
-    cost : parameter of the cost, negative; None for units of utility.
+    cost : parameter of the cost, see :func:`relocchoice.post.money.marginal_utility`; None for units of utility.
 
     Raises
     ------
-    SpecificationError : the parameter is not there, not negative, not one for all alternatives, or no log-sum.
+    SpecificationError : the parameter is no price of utility, or the model has no log-sum.
     DataError : other cases.
     """
     pair = _Pair(fit, before, after, cost)
@@ -181,25 +185,9 @@ class _Pair:
         self.cases = self.before.data.cases
         if not self.cases.equals(self.after.data.cases):
             raise DataError("the data before and after hold different cases; give the same ones in the same order")
-        self._cost = None if cost is None else _cost(fit, cost, self.before.data)
+        self._money = None if cost is None else marginal_utility(fit, cost, self.before.data, self.after.data)
 
     def by_case(self, theta: Floats) -> Floats:
         """(n,) change in units of utility or of the cost."""
         change = self.after.utility(theta) - self.before.utility(theta)
-        return change if self._cost is None else change / -theta[self._cost]
-
-
-def _cost(fit: ChoiceResults, cost: str, data: ChoiceData) -> int:
-    at = position(fit, cost)
-    value = float(fit.moments.theta[at])
-    if fit.parameters["status"].iloc[at] in ("infinite", "flat", "dropped"):
-        raise SpecificationError(f"the coefficient of {cost!r} has no estimate, so utility has no price")
-    if not value < 0:
-        raise SpecificationError(f"the coefficient of {cost!r} is {value:.6g}; a cost has a negative one")
-    columns = fit.encoding.columns(data.select(slice(0, 1)))
-    shared = [column for column in columns.columns if isinstance(column.coef, (int, np.integer)) and column.coef == at]
-    if not shared:
-        raise SpecificationError(
-            f"{cost!r} is not one coefficient for all alternatives, so money has no single marginal utility"
-        )
-    return at
+        return change if self._money is None else change / self._money.at(theta)

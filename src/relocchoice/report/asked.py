@@ -20,7 +20,7 @@ class Asked:
     Attributes
     ----------
     data : the choices; fits : name -> results; report : the table ``[report]``; plots : to draw.
-    failures : sentences on what could not be done; makers add to it.
+    failures : sentences on what could not be done; makers add to it. notices : on what is not as it should be.
     """
 
     data: ChoiceData
@@ -28,6 +28,7 @@ class Asked:
     report: Mapping[str, Any]
     plots: tuple[str, ...]
     failures: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
     @property
     def sampling(self) -> dict[str, Any]:
@@ -48,7 +49,10 @@ class Asked:
 
     def drawn(self, draw: Callable[..., Any], *arguments: Any, caption: str, stem: str, **options: Any) -> list[Part]:
         """A plot, or the sentence why there is none."""
-        return self.tried(f"plot ({caption})", _figures, draw, *arguments, caption=caption, stem=stem, **options)
+        made = self.tried(f"plot ({caption})", _figures, draw, *arguments, caption=caption, stem=stem, **options)
+        told = [part.notice for part in made if isinstance(part, Figure)]
+        self.notices.extend(notice for notice in dict.fromkeys(told) if notice and notice not in self.notices)
+        return made
 
 
 def _figures(*arguments: Any, **options: Any) -> list[Figure]:

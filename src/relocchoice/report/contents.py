@@ -52,11 +52,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture: SVG without its XML head, a caption that says what is seen, the stem of the file's name."""
+    """A picture: SVG without its XML head, a caption that says what is seen, the stem of the file's name.
+
+    ``notice`` says what is not right about it; empty where nothing is.
+    """
 
     svg: bytes
     caption: str
     stem: str
+    notice: str = ""
 
 
 Part = Heading | Sentence | Lines | Shown | Figure
@@ -81,6 +85,7 @@ class Report:
     sections : in the order of the page.
     fits : name -> results, of the models that were estimated.
     failures : sentences on what was refused or did not converge; empty when all went well.
+    notices : sentences on what is there but not as it should be, such as characters that no font has.
     formats : of the tables' files.
     log : what the page says, as JSON values.
     spec_text : the specification file, word for word.
@@ -90,6 +95,7 @@ class Report:
     sections: tuple[Section, ...]
     fits: Mapping[str, Any]
     failures: tuple[str, ...]
+    notices: tuple[str, ...]
     formats: tuple[str, ...]
     log: Mapping[str, Any]
     spec_text: str

@@ -50,6 +50,7 @@ def make_report(spec: ReportSpec, table: pd.DataFrame, source: str, digest: str 
     plots = check_extras(spec)
     reading = read_choices(table, spec.data)
     failures: list[str] = []
+    notices: list[str] = []
     sections = [Section("data", "Data", tuple(_data_parts(reading)))]
     fits: dict[str, ChoiceResults] = {}
     if reading.data is None:
@@ -59,7 +60,7 @@ def make_report(spec: ReportSpec, table: pd.DataFrame, source: str, digest: str 
         noticed: list[str] = []
         for name, model in spec.models.items():
             parts += _fit(name, model, reading.data, spec, fits, failures, noticed)
-        asked = Asked(reading.data, fits, spec.report, plots, failures)
+        asked = Asked(reading.data, fits, spec.report, plots, failures, notices)
         sections.append(Section("models", "Models", tuple(parts + [Sentence(text, "warning") for text in noticed])))
         sections += _sections(asked)
     sections.append(Section("provenance", "Provenance", tuple(_provenance(spec, source, digest))))
@@ -69,6 +70,7 @@ def make_report(spec: ReportSpec, table: pd.DataFrame, source: str, digest: str 
         sections=tuple(map(partial(_said, line=line), sections)) if line else tuple(sections),
         fits=fits,
         failures=tuple(failures),
+        notices=tuple(notices),
         formats=tuple(spec.report.get("formats", DEFAULT_FORMATS)),
         log=_log(spec, reading, fits, failures, source, digest),
         spec_text=spec.text,

@@ -72,7 +72,8 @@ footer { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: var(--soft
   table.relocchoice-header th, table.relocchoice-header td { white-space: normal; }
   .box tbody th[scope="row"] { position: sticky; left: 0; background: var(--paper); white-space: normal;
     max-width: 40vw; }
-  .box thead th:first-child { white-space: normal; max-width: 40vw; }
+  .box thead th { white-space: normal; min-width: 4.5rem; max-width: 8rem; overflow-wrap: anywhere; }
+  .box thead th:first-child { max-width: 40vw; }
 }
 @media print { nav { display: none; } .box { overflow: visible; border: 0; } h2 { break-after: avoid; } }
 """
@@ -111,10 +112,12 @@ def page(report: Report) -> str:
 
 
 def _verdict(report: Report) -> str:
+    warned = "".join(_part(Sentence(one, "warning")) for one in report.notices)
     if not report.failures:
-        return '<p class="good"><span class="mark">Fine.</span> Everything that was asked for is here.</p>'
-    return "".join(
-        f'<p class="refused"><span class="mark">Not done.</span> {_lines(one)}</p>' for one in report.failures
+        return f'<p class="good"><span class="mark">Fine.</span> Everything that was asked for is here.</p>{warned}'
+    return (
+        "".join(f'<p class="refused"><span class="mark">Not done.</span> {_lines(one)}</p>' for one in report.failures)
+        + warned
     )
 
 

@@ -22,7 +22,7 @@ from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.loglik import constants_loglik, null_loglik
 from relocchoice.engine.penalty import FirthPenalty, Penalty, Ridge, check_penalised
 from relocchoice.engine.problem import Problem
-from relocchoice.engine.search import SearchOptions, bare_problem, reference_information
+from relocchoice.engine.search import Reference, SearchOptions, reference_of
 from relocchoice.errors import (
     DataError,
     Finding,
@@ -36,7 +36,7 @@ from relocchoice.inference.covariance import Clusters, Covariance, Moments, chec
 from relocchoice.inference.identification import Identification, check_collinear
 from relocchoice.inference.separation import Certificate, certify, separation_findings
 from relocchoice.inference.verdict import infinite_findings, judge
-from relocchoice.optimize.newton import Step
+from relocchoice.optimize.newton import NotFinite, Step
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.moments import curvature_note, moments_of
 from relocchoice.results.outcome import estimated_parameters, fit_notes, status_message, trace_frame
@@ -102,8 +102,8 @@ def _estimate(
     _check_estimable(spec, data)
     data = apply_unavailable(data, spec)
     check_kind(request.cov_type, data.weight_kind)
-    encoding = spec.specification.learn(data, spec.base)
-    columns = encoding.columns(data)
+    learned = spec.specification.evaluate(data, spec.base)
+    encoding, columns = learned.encoding, learned.columns
     bound = Bound(data, bind(spec, columns, data))
     penalty = _penalty(spec, request.penalty, columns, bound)
     if penalty is not None:
@@ -111,8 +111,16 @@ def _estimate(
     codes = _codes(data, request.groups) if request.cov_type == "cluster" else None
     first = None if request.start is None else _user_start(bound.problem, request.start)
     reference = _identifiable(bound.problem)
-    certificate = certify(spec, bound, reference)
-    end = searched(spec, bound, certificate, reference, request.separation, penalty, first, request.options, on_step)
+    certificate = certify(spec, bound, reference.information)
+    try:
+        end = searched(
+            spec, bound, certificate, reference, request.separation, penalty, first, request.options, on_step
+        )
+    except NotFinite:
+        raise SpecificationError(
+            "the log-likelihood is not finite at any starting values: the fixed values, the offset or the penalty are "
+            "out of all proportion to the data"
+        ) from None
     found, problem = end.found, end.bound.problem
     moments = moments_of(end)
     identification = _judged(spec, end, moments, certificate)
@@ -205,25 +213,24 @@ def problems(spec: ModelSpec, data: ChoiceData) -> tuple[Finding, ...]:
     except FindingsError as error:
         found += error.findings
     try:
-        columns = spec.specification.learn(data, spec.base).columns(data)
+        columns = spec.specification.evaluate(data, spec.base).columns
         if not found:
             bound = Bound(data, bind(spec, columns, data))
-            found += separation_findings(certify(spec, bound, _identifiable(bound.problem)))
+            found += separation_findings(certify(spec, bound, _identifiable(bound.problem).information))
     except FindingsError as error:
         found += error.findings
     return tuple(found)
 
 
-def _identifiable(problem: Problem) -> Floats:
-    """(q, q) reference information of a problem whose coefficients the data can tell apart.
+def _identifiable(problem: Problem) -> Reference:
+    """The reference of a problem whose coefficients the data can tell apart.
 
     Raises
     ------
     IdentificationError : names the columns that are dead or collinear.
     """
-    reference = reference_information(problem)
-    sizes = bare_problem(problem).second_moments()
-    check_collinear(reference, sizes, problem.jacobian, problem.space.names, problem.n_coef)
+    reference = reference_of(problem)
+    check_collinear(reference.information, reference.sizes, problem.jacobian, problem.space.names, problem.n_coef)
     return reference
 
 

@@ -111,6 +111,8 @@ class Encoder:
     def _index(self, index: pd.Index, where: str) -> Any:
         if isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1:
             return len(index)
+        if index.dtype.kind == "i":
+            return [int(label) for label in index]
         return [_text_or_none(label, f"the index of {where}") for label in index]
 
     def _record(self, value: Any, where: str) -> Any:

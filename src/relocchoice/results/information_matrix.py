@@ -40,10 +40,17 @@ def information_matrix_test(
 ) -> TestResult:
     """White's information-matrix test of the whole model, on the variances of the parameters.
 
+    Indicators depend on the origin of the columns, and the test is of columns centred as the search has them: with a
+    constant for every alternative but one, free of constraints, a column with coefficients by alternative is taken less
+    its mean (over the cases; over the rows of each alternative where it differs between them), and the constants are
+    those of the centred columns. So a number added to a column, such as years in place of years since 2000, changes
+    nothing. Columns with constrained coefficients, and those of models without all constants, are taken as they are.
+
     Parameters
     ----------
     fit : by maximum likelihood.
-    parameters : free parameters whose indicators are tested; None for all. Few, or draws, in small samples.
+    parameters : free parameters whose indicators are tested, constants being those of the centred columns; None for
+        all. Few, or draws, in small samples.
     form : ``"efficient"`` or ``"opg"``, see :mod:`relocchoice.inference.information_matrix`.
     draws : of the parametric bootstrap: choices are drawn from the fitted probabilities and estimated again, and the
         p-value is the share of statistics as large. 0: chi-squared.

@@ -92,10 +92,9 @@ def adjusted_rho_test(first: ChoiceResults, second: ChoiceResults, *, data: Choi
     Arguments as of :func:`vuong_test`. The p-value is an upper bound.
     """
     null = "the model of the smaller adjusted rho-squared is the true one"
-    reason = _reason(first, second)
-    if reason:
-        return refused(null, reason)
-    _same_choices(rebound(first, data), rebound(second, data))
+    found = _bounds_or_reason(first, second, data)
+    if isinstance(found, str):
+        return refused(null, found)
     if abs(first.llnull - second.llnull) > 1e-9 * abs(first.llnull):
         return refused(null, "the models have different choice sets, and so different log-likelihoods at equal shares")
     sides = [Fitness(fit.llf, fit.df_model, words) for fit, words in ((first, "first"), (second, "second"))]
@@ -106,11 +105,9 @@ def _sides(
     first: ChoiceResults, second: ChoiceResults, null: str, data: ChoiceData | None
 ) -> tuple[Side, Side, np.ndarray] | TestResult:
     """Both models and the (n,) weights, or why there is no test."""
-    reason = _reason(first, second)
-    if reason:
-        return refused(null, reason)
-    bounds = rebound(first, data), rebound(second, data)
-    _same_choices(*bounds)
+    bounds = _bounds_or_reason(first, second, data)
+    if isinstance(bounds, str):
+        return refused(null, bounds)
     sides = [_side(fit, bound) for fit, bound in zip((first, second), bounds, strict=True)]
     weights = bounds[0].problem.weights
     size = float(np.abs(sides[0].loglik).mean())
@@ -119,11 +116,20 @@ def _sides(
     return sides[0], sides[1], weights
 
 
-def _reason(first: ChoiceResults, second: ChoiceResults) -> str:
+def _bounds_or_reason(
+    first: ChoiceResults, second: ChoiceResults, data: ChoiceData | None
+) -> tuple[Bound, Bound] | str:
+    """Both models on the same choices, or why there is no test; other data are an error before anything else."""
+    bounds = rebound(first, data), rebound(second, data)
+    _same_choices(*bounds)
     for fit, words in ((first, "the first"), (second, "the second")):
         reason = why_no_likelihood(fit, words)
         if reason:
             return reason
+    return _special_case(first, second) or bounds
+
+
+def _special_case(first: ChoiceResults, second: ChoiceResults) -> str:
     for small, large, words in ((first, second, "first"), (second, first, "second")):
         if _nests(large, small):
             return f"the {words} model is a special case of the other; take lr_test or score_test"

@@ -13,14 +13,17 @@ from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
 from relocchoice.errors import OptionError
 from relocchoice.inference.hypotheses import TestResult
 from relocchoice.inference.pooling import equality, holm
+from relocchoice.inference.refusal import refused
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.rebound import rebound
+from relocchoice.spec.labels import plain
 
 
 def pooling_test(fit: ChoiceResults, one: Hashable, other: Hashable, *, data: ChoiceData | None = None) -> TestResult:
     """Cramer & Ridder's test: two alternatives have equal coefficients of all case-specific variables.
 
     Constants may differ. By the likelihood ratio; with sampling weights by Wald's statistic and the fit's covariance.
+    In a nested logit both must stand in the same nest; else the test does not apply.
     Variables that differ between alternatives are not part of it.
 
     Parameters
@@ -40,23 +43,33 @@ def pooling_test(fit: ChoiceResults, one: Hashable, other: Hashable, *, data: Ch
     if one == other:
         raise OptionError.of("other", other, "another alternative than one=")
     null = f"{one} and {other} have the same case-specific coefficients"
+    if fit.spec.nests is not None and _nest_of(fit, one) != _nest_of(fit, other):
+        return refused(
+            null, f"{one} and {other} stand in different nests, so equal coefficients make them no one choice"
+        )
     bound = rebound(fit, data)
     columns = fit.encoding.columns(bound.data)
     own = [np.asarray(c.coef) for c in columns.columns if c.level == "case" and np.ndim(c.coef)]
     position = {label: k for k, label in enumerate(bound.data.alternatives.tolist())}
     matrix = equality(own, len(fit.params), position[one], position[other])
     if not len(matrix):
-        return TestResult(np.nan, 0, np.nan, null, "", "does not apply: the model has no case-specific variables")
+        return refused(null, "the model has no case-specific variables")
     if fit.weight_kind in PROBABILITY_WEIGHTS:
         result = fit.wald_test(matrix)
         told = f"Wald, as {fit.weight_kind} weights make a pseudo-likelihood"
     elif not fit.converged and not fit.identification.infinite:
-        reason = f"does not apply: the fit is no maximum: {fit.status_message}"
-        return TestResult(np.nan, 0, np.nan, null, "", reason)
+        return refused(null, f"the fit is no maximum: {fit.status_message}")
     else:
         result = fit.lr_test(matrix, data=data)
         told = "likelihood ratio"
     return replace(result, null=null, message="; ".join(filter(None, (told if result.applies else "", result.message))))
+
+
+def _nest_of(fit: ChoiceResults, label: Hashable) -> int:
+    """Position of the innermost nest, -1 for none."""
+    assert fit.spec.nests is not None
+    tree = fit.spec.nests.check(list(map(plain, fit.encoding.alternatives)))
+    return int(tree.leaf_parent[list(tree.leaves).index(plain(label))])
 
 
 def pooling_table(fit: ChoiceResults, *, data: ChoiceData | None = None) -> pd.DataFrame:

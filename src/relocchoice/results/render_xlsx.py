@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -20,6 +20,8 @@ _NARROWEST = 8
 _SHEET = "table"
 _NOT_XML = {ord("\ufffe"): "\\ufffe", ord("\uffff"): "\\uffff"}
 _LONGEST = 32_767
+_NO_SHEET = re.compile(r"[\\/*?:\[\]]")
+_LONGEST_SHEET = 31
 
 
 def xlsx(table: Table, module: Any, frames: Mapping[str, pd.DataFrame]) -> bytes:
@@ -36,10 +38,22 @@ def xlsx(table: Table, module: Any, frames: Mapping[str, pd.DataFrame]) -> bytes
     sheet.title = _SHEET
     _print(sheet, module, table)
     for name, frame in frames.items():
-        _list(book.create_sheet(name), module, frame)
+        _list(book.create_sheet(_sheet_name(name, book.sheetnames)), module, frame)
     written = io.BytesIO()
     book.save(written)
     return written.getvalue()
+
+
+def _sheet_name(text: str, taken: Sequence[str]) -> str:
+    """A name for a sheet that no other has: Excel takes 31 characters, and tells no capitals from small letters."""
+    plain = _NO_SHEET.sub("-", visible(text)).translate(_NOT_XML).strip("' ")[:_LONGEST_SHEET].strip("' ") or "figures"
+    known = {name.casefold() for name in taken}
+    out, number = plain, 1
+    while out.casefold() in known or out.casefold() == "history":  # a name that Excel keeps for itself
+        number += 1
+        tail = f" ({number})"
+        out = plain[: _LONGEST_SHEET - len(tail)] + tail
+    return out
 
 
 def escaped(label: str) -> str:

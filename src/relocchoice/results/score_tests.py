@@ -12,7 +12,7 @@ from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
 from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.problem import Problem
 from relocchoice.engine.reduce import one_thread
-from relocchoice.engine.search import bare_problem, reference_information
+from relocchoice.engine.search import reference_of
 from relocchoice.errors import OptionError, SpecificationError
 from relocchoice.inference.hypotheses import Hypotheses, LinearRestrictions, TestResult, linear_restrictions
 from relocchoice.inference.identification import check_collinear
@@ -138,7 +138,7 @@ def _joined(old: str, new: str, constants: bool) -> str:
 def _within(fit: ChoiceResults, spec: ModelSpec, bound: Bound) -> tuple[Problem, Null]:
     """The larger problem, and the fit as a point of it."""
     data = bound.data
-    problem = bind(spec, spec.specification.learn(data, spec.base).columns(data), data)
+    problem = bind(spec, spec.specification.evaluate(data, spec.base).columns, data)
     names = list(problem.space.names)
     own = fit.params
     unknown = [str(name) for name in own.index if name not in names]
@@ -156,9 +156,8 @@ def _within(fit: ChoiceResults, spec: ModelSpec, bound: Bound) -> tuple[Problem,
             "the fit's model is no special case of the larger one: with the further parameters at zero (lambdas at "
             f"one) that has log-likelihood {llf:.6f}, the fit {fit.llf:.6f}"
         )
-    reference = reference_information(problem)
-    sizes = bare_problem(problem).second_moments()
-    check_collinear(reference, sizes, problem.jacobian, problem.space.names, problem.n_coef)
+    reference = reference_of(problem)
+    check_collinear(reference.information, reference.sizes, problem.jacobian, problem.space.names, problem.n_coef)
     return problem, _null_of(fit, problem, free)
 
 

@@ -14,7 +14,7 @@ from relocchoice.data.views import keep_rows
 from relocchoice.engine.bind import Bound
 from relocchoice.engine.limit import Held, pushed
 from relocchoice.engine.penalty import FirthPenalty, Penalty, check_penalised
-from relocchoice.engine.search import AGREE, Found, SearchOptions, reference_information, search
+from relocchoice.engine.search import AGREE, Found, Reference, SearchOptions, reference_of, search
 from relocchoice.errors import OptionError, SeparationError
 from relocchoice.inference.separation import Certificate, dropped, limit_problem, separation_findings
 from relocchoice.inference.verdict import certificate_holds
@@ -65,7 +65,7 @@ def searched(
     spec: ModelSpec,
     bound: Bound,
     certificate: Certificate,
-    reference: Floats,
+    reference: Reference,
     separation: Separation,
     penalty: Penalty | None,
     first: Floats | None,
@@ -76,7 +76,7 @@ def searched(
 
     Parameters
     ----------
-    reference : (q, q) information at zero coefficients; first : (p,) the user's starting values, or None.
+    reference : of the problem; first : (p,) the user's starting values, or None.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def _at_limit_or_below(
     spec: ModelSpec,
     bound: Bound,
     certificate: Certificate,
-    reference: Floats,
+    reference: Reference,
     first: Floats | None,
     options: SearchOptions,
     on_step: OnStep,
@@ -123,7 +123,7 @@ def _at_limit_or_below(
 
 
 def _limit(
-    bound: Bound, certificate: Certificate, reference: Floats, options: SearchOptions, on_step: OnStep
+    bound: Bound, certificate: Certificate, reference: Reference, options: SearchOptions, on_step: OnStep
 ) -> Found | None:
     """The finite part estimated at the limit; the rest moved so far that the full problem is there too.
 
@@ -134,14 +134,14 @@ def _limit(
         held = limit_problem(certificate, bound)
     except OptionError:
         return None
-    found = search(held.problem, reference_information(held.problem), None, options, on_step)
+    found = search(held.problem, reference_of(held.problem), None, options, on_step)
     if not found.ended:
         return None
     full = _far(bound, certificate, held, found)
     active = np.zeros(len(held.kept), dtype=bool)
     active[held.kept] = found.maximum.active
     there = replace(found.maximum, x=full, evaluation=bound.problem.evaluate(full), status="flat", active=active)
-    return replace(found, maximum=there, reference=reference)
+    return replace(found, maximum=there, reference=reference.information)
 
 
 def _without_separated(
@@ -154,7 +154,7 @@ def _without_separated(
 ) -> Searched:
     left, data = dropped(certificate, bound), bound.data
     problem = left.held.problem
-    found = search(problem, reference_information(problem), first, options, on_step)
+    found = search(problem, reference_of(problem), first, options, on_step)
     theta = bound.problem.user(_far(bound, certificate, left.held, found))
     gone = certificate.mask(data.n_cases, data.n_alternatives)[data.row_case(), data.row_alternative]
     notes = [left.note, *certificate.cells]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
 from relocchoice.engine.bind import bind
 from relocchoice.engine.problem import Problem
-from relocchoice.engine.search import SearchOptions, reference_information, search
+from relocchoice.engine.search import SearchOptions, reference_of, search
 from relocchoice.errors import DataError, OptionError, SpecificationError
 from relocchoice.inference.hypotheses import LinearRestrictions, TestResult, wald
 from relocchoice.inference.identification import check_collinear, flat_directions
@@ -113,15 +113,15 @@ class _Fit:
 
 def _fitted(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> _Fit:
     problem = bind(spec, columns, data)
-    reference = reference_information(problem)
-    check_collinear(reference, problem.second_moments(), problem.jacobian, problem.space.names, problem.n_coef)
+    reference = reference_of(problem)
+    check_collinear(reference.information, reference.sizes, problem.jacobian, problem.space.names, problem.n_coef)
     found = search(problem, reference, None, SearchOptions(), None)
     at = found.maximum
     p = len(problem.space.names)
     nothing = _Fit(problem, np.full(p, np.nan), np.empty((0, p)))
     if not found.ended:
         return replace(nothing, failed=f"the search did not end at a maximum ({at.status})")
-    if at.status != "maximum" or flat_directions(at.evaluation.hessian, reference, ~at.active).shape[1]:
+    if at.status != "maximum" or flat_directions(at.evaluation.hessian, reference.information, ~at.active).shape[1]:
         return replace(nothing, failed="an estimate is infinite or not identified")
     moving = ~at.active
     bread = np.zeros_like(at.evaluation.hessian)
@@ -144,7 +144,7 @@ def _unweighted(data: ChoiceData) -> ChoiceData:
 def _by_products(spec: ModelSpec, data: ChoiceData) -> TestResult:
     plain = _unweighted(data)
     weights = np.asarray(data.weights)[np.asarray(data.weights) > 0]
-    columns = spec.specification.learn(plain, spec.base).columns(plain)
+    columns = spec.specification.evaluate(plain, spec.base).columns
     wide = _with_products(columns, weights / weights.mean() - 1.0, plain)
     spec = replace(spec, constraints=_constraints_of_products(spec.constraints, columns.names))
     kept = _independent(spec, wide, plain, len(columns.names))
@@ -208,10 +208,11 @@ def _constraints_of_products(asked: Constraints, names: tuple[str, ...]) -> Cons
 def _independent(spec: ModelSpec, wide: UtilityColumns, data: ChoiceData, own: int) -> list[int]:
     """Coefficients to keep: the model's own, and the products that are independent of them and of those before."""
     problem = bind(spec, wide, data)
-    information = reference_information(problem)
+    reference = reference_of(problem)
+    information = reference.information
     groups = [np.flatnonzero(column) for column in problem.space.matrix.T]
     size = np.sqrt(np.maximum(np.diag(information), 0.0))
-    sizes = np.sqrt(np.maximum(problem.second_moments(), 0.0))
+    sizes = np.sqrt(np.maximum(reference.sizes, 0.0))
     live = (size > 1e-7 * np.where(sizes > 0, sizes, 1.0)) & (size > 0)
     scaled = information / np.outer(np.where(live, size, 1.0), np.where(live, size, 1.0))
     order = sorted(range(len(groups)), key=lambda g: (int(groups[g].min()) >= own, int(groups[g].min())))

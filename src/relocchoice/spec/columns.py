@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,3 +45,14 @@ class UtilityColumns:
     names: tuple[str, ...]
     columns: tuple[Column, ...]
     offset: NDArray[np.float64] | None = None
+
+
+E = TypeVar("E", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned(Generic[E]):
+    """What a specification came to on the data it was learned from."""
+
+    encoding: E
+    columns: UtilityColumns

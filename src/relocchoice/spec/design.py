@@ -3,7 +3,8 @@
 A chunk holds four kinds of columns, each stored once:
 
 * ``generic`` (Kg, S, n): one coefficient for all alternatives, differenced against the chosen alternative where the
-  family does not mind (it spares the Hessian the digits that large offsets would cost);
+  family does not mind (it spares the Hessian the digits that large offsets would cost). They are stored as ``tiles``
+  (T, Kg, S, lanes) of the cases that are computed side by side;
 * ``zone`` (Kz, S): one coefficient, values that belong to the alternative and are shared by all cases;
 * ``pool`` (P, n): constants and case-specific variables; ``pool_coef`` (P, S) says which coefficient each slot takes;
 * ``own`` (Ko, S, n): a value a case and alternative with coefficients by alternative; ``own_coef`` (Ko, S).
@@ -23,11 +24,12 @@ from relocchoice.data.choice_data import ChoiceData
 from relocchoice.spec.centre import Centring, centring
 from relocchoice.spec.columns import Column, UtilityColumns
 from relocchoice.spec.layout import Placement, placements
+from relocchoice.spec.tiles import PLAIN, Filling, Storage, tiled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Slots = slice | Ints
-CHUNK_VALUES = 2**17
+CHUNK_VALUES = 2**15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +38,7 @@ class Chunk:
 
     placement: Placement
     n_coef: int
-    generic: Floats
+    tiles: Floats
     generic_coef: Ints
     zone: Floats
     zone_coef: Ints
@@ -51,12 +53,24 @@ class Chunk:
     def n_cases(self) -> int:
         return len(self.placement.cases)
 
+    @property
+    def generic(self) -> Floats:
+        """(Kg, S, n): a view where one tile holds all cases, else a copy."""
+        n_tiles, n_columns, n_slots, lanes = self.tiles.shape
+        whole = self.tiles.transpose(1, 2, 0, 3).reshape(n_columns, n_slots, n_tiles * lanes)
+        return whole[:, :, : self.n_cases]
+
+    def generic_at(self, slots: Ints, lanes: Ints) -> Floats:
+        """(Kg, m) values at m pairs of a slot and a case."""
+        width = max(1, self.tiles.shape[3])
+        return self.tiles[lanes // width, :, slots, lanes % width].T
+
     def utilities(self, beta: Floats) -> Floats:
         """(K,) -> (S, n)."""
         n_slots, n = self.placement.rows.shape
         v = np.zeros((n_slots, n)) if self.offset is None else self.offset.copy()
-        if len(self.generic):
-            flat = self.generic.reshape(len(self.generic), -1)
+        if len(self.generic_coef):
+            flat = self.generic.reshape(len(self.generic_coef), -1)
             v += (beta[self.generic_coef] @ flat).reshape(n_slots, n)
         if len(self.zone):
             v += (beta[self.zone_coef] @ self.zone)[:, None]
@@ -69,7 +83,7 @@ class Chunk:
     def pullback(self, slots: Slots, g: Floats) -> Floats:
         """Vectors g (s, n) over some slots -> (K, n), X_i' g_i of each case."""
         out = np.zeros((self.n_coef, g.shape[1]))
-        if len(self.generic):
+        if len(self.generic_coef):
             out[self.generic_coef] = np.einsum("ksn,sn->kn", self.generic[:, slots], g)
         if len(self.zone):
             out[self.zone_coef] = self.zone[:, slots] @ g
@@ -85,8 +99,8 @@ class Chunk:
         """(n,) -> (K, n): the chosen alternative's row times ``weight``."""
         chosen, lanes = self.placement.chosen, np.arange(self.n_cases)
         out = np.zeros((self.n_coef, self.n_cases))
-        if len(self.generic) and not self.differenced:
-            out[self.generic_coef] = self.generic[:, chosen, lanes] * weight
+        if len(self.generic_coef) and not self.differenced:
+            out[self.generic_coef] = self.generic_at(chosen, lanes) * weight
         if len(self.zone):
             out[self.zone_coef] = self.zone[:, chosen] * weight
         for coef, values in zip(self.pool_coef[:, chosen], self.pool, strict=True):
@@ -100,9 +114,10 @@ class Chunk:
     def gram(self, d: Floats) -> Floats:
         """(S, n) -> (K, K), sum_i X_i' diag(d_i) X_i."""
         out = np.zeros((self.n_coef, self.n_coef))
-        weighted = self.generic * d
-        if len(self.generic):
-            flat = self.generic.reshape(len(self.generic), -1)
+        generic = self.generic
+        weighted = generic * d
+        if len(generic):
+            flat = generic.reshape(len(generic), -1)
             out[np.ix_(self.generic_coef, self.generic_coef)] += weighted.reshape(len(weighted), -1) @ flat.T
         if len(self.zone):
             self._add_zone(out, d, weighted)
@@ -112,7 +127,7 @@ class Chunk:
 
     def _add_zone(self, out: Floats, d: Floats, weighted: Floats) -> None:
         out[np.ix_(self.zone_coef, self.zone_coef)] += (self.zone * d.sum(axis=1)) @ self.zone.T
-        if len(self.generic):
+        if len(self.generic_coef):
             _add_cross(out, self.generic_coef, self.zone_coef, weighted.sum(axis=2) @ self.zone.T)
 
     def _add_labelled(self, out: Floats, d: Floats, weighted: Floats) -> None:
@@ -125,10 +140,23 @@ class Chunk:
             rows = np.concatenate([self.pool[pooled], self.own[owned, s]])
             scaled = rows * d[s]
             _add_block(out, coef, scaled @ rows.T)
-            if len(self.generic):
+            if len(self.generic_coef):
                 _add_cross(out, coef, self.generic_coef, rows @ weighted[:, s].T)
             if len(self.zone):
                 _add_cross(out, coef, self.zone_coef, np.outer(scaled.sum(axis=1), self.zone[:, s]))
+
+    def add_moments(self, out: Floats, weights: Floats) -> None:
+        """Add to (K,) the weighted mean squares, over the available slots, of all columns but the generic ones."""
+        available = self.placement.available
+        if available is None:
+            available = np.ones(self.placement.rows.shape, dtype=bool)
+        share = available * (weights / available.sum(axis=0))
+        if len(self.zone):
+            out[self.zone_coef] += self.zone**2 @ share.sum(axis=1)
+        for coef, moments in zip(self.pool_coef, self.pool**2 @ share.T, strict=True):
+            np.add.at(out, coef[coef >= 0], moments[coef >= 0])
+        for coef, own in zip(self.own_coef, self.own, strict=True):
+            np.add.at(out, coef[coef >= 0], np.einsum("sn,sn,sn->s", own, own, share)[coef >= 0])
 
 
 def _lookup(beta: Floats, coef: Ints) -> Floats:
@@ -146,7 +174,7 @@ def _add_cross(out: Floats, left: Ints, right: Ints, block: Floats) -> None:
     np.add.at(out, (right[:, None], left[None, :]), block.T)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Design:
     """All chunks of a data set.
 
@@ -172,6 +200,7 @@ def build_design(
     shift_invariant: bool,
     movable: NDArray[np.bool_] | None = None,
     cases: Ints | None = None,
+    storage: Storage = PLAIN,
 ) -> Design:
     """Lay the columns out in chunks.
 
@@ -182,6 +211,7 @@ def build_design(
         centred.
     movable : (K,) which coefficients are free of constraints; centring touches no others. None: all are.
     cases : positions of the cases to lay out; None: all. Means and ranges are those of all cases.
+    storage : how the generic columns are stored.
     """
     columns = _merged(columns)
     labelled = any(not isinstance(column.coef, (int, np.integer)) for column in columns.columns)
@@ -190,10 +220,11 @@ def build_design(
     moved = centring(data, columns, movable, shift_invariant)
     sorted_columns = _sort_columns(data, columns, everywhere, shift_invariant)
     width = max(1, CHUNK_VALUES // max(4, len(sorted_columns.generic)))
-    chunks = tuple(
-        _chunk(columns, sorted_columns, moved, placement, shift_invariant and data.chosen is not None)
-        for placement in _placed(data, order, group, labelled, width, cases)
-    )
+    placed = list(_placed(data, order, group, labelled, width, cases))
+    differenced = shift_invariant and data.chosen is not None
+    fillings = tiled(placed, *_generic(columns, sorted_columns, moved), differenced, storage)
+    shared: dict[bytes, _BySlot] = {}
+    chunks = tuple(_chunk(columns, sorted_columns, moved, filling, differenced, shared) for filling in fillings)
     return Design(columns.names, chunks, data.n_cases, moved)
 
 
@@ -262,41 +293,64 @@ def _by_alternative(data: ChoiceData, column: Column) -> Floats | None:
     """(J,) values of a column that belongs to the alternatives alone, None for any other column."""
     assert column.values is not None
     values = np.zeros(data.n_alternatives)
-    values[data.row_alternative[::-1]] = column.values[::-1]
-    probe = slice(0, 4096)
-    for part in (probe, slice(None)):
-        if not np.array_equal(values[data.row_alternative[part]], column.values[part]):
+    for part in (slice(4096), slice(None)):  # most columns fall at the first few cases
+        alternative, here = data.row_alternative[part], column.values[part]
+        values[alternative[::-1]] = here[::-1]
+        if not np.array_equal(values[alternative], here):
             return None
     return values
 
 
-def _chunk(columns: UtilityColumns, kinds: _Sorted, moved: Centring, placement: Placement, difference: bool) -> Chunk:
-    rows, alternative = placement.rows, placement.alternative
-    n_slots, n = rows.shape
-    lanes = np.arange(n)
-    generic = np.empty((len(kinds.generic), n_slots, n))
-    for k, position in enumerate(kinds.generic):
-        values = columns.columns[position].values
-        assert values is not None
-        np.take(values, rows, out=generic[k])
-        if difference:
-            generic[k] -= generic[k, placement.chosen, lanes]
-        generic[k] /= moved.scales[position]
+@dataclass(frozen=True, slots=True, eq=False)
+class _BySlot:
+    """What depends on the alternatives in the slots alone; chunks with the same ones share it."""
+
+    zone: Floats
+    pool_coef: Ints
+    own_coef: Ints
+
+
+def _by_slot(columns: UtilityColumns, kinds: _Sorted, moved: Centring, slot_alternative: Ints) -> _BySlot:
+    return _BySlot(
+        _zone(kinds, moved, slot_alternative),
+        _slot_coef(columns, kinds.pool, slot_alternative),
+        _slot_coef(columns, kinds.own, slot_alternative),
+    )
+
+
+def _chunk(
+    columns: UtilityColumns,
+    kinds: _Sorted,
+    moved: Centring,
+    filling: Filling,
+    differenced: bool,
+    shared: dict[bytes, _BySlot],
+) -> Chunk:
+    placement = filling.placement
     slot_alternative = placement.slot_alternative
+    key = slot_alternative.tobytes()
+    if key not in shared:
+        shared[key] = _by_slot(columns, kinds, moved, slot_alternative)
     return Chunk(
         placement=placement,
         n_coef=len(columns.names),
-        generic=generic,
+        tiles=filling.tiles,
         generic_coef=_shared_coef(columns, kinds.generic),
-        zone=_zone(kinds, moved, slot_alternative),
+        zone=shared[key].zone,
         zone_coef=_shared_coef(columns, kinds.zone),
         pool=_pool(columns, kinds.pool, moved, placement),
-        pool_coef=_slot_coef(columns, kinds.pool, slot_alternative),
-        own=_own(columns, kinds.own, moved, placement, alternative),
-        own_coef=_slot_coef(columns, kinds.own, slot_alternative),
-        offset=None if columns.offset is None else columns.offset[rows],
-        differenced=difference,
+        pool_coef=shared[key].pool_coef,
+        own=_own(columns, kinds.own, moved, placement, placement.alternative),
+        own_coef=shared[key].own_coef,
+        offset=None if columns.offset is None else columns.offset[placement.rows],
+        differenced=differenced,
     )
+
+
+def _generic(columns: UtilityColumns, kinds: _Sorted, moved: Centring) -> tuple[list[Floats], list[float]]:
+    """Values of the generic columns, and what they are divided by."""
+    values = [columns.columns[position].values for position in kinds.generic]
+    return [column for column in values if column is not None], [moved.scales[position] for position in kinds.generic]
 
 
 def _zone(kinds: _Sorted, moved: Centring, slot_alternative: Ints) -> Floats:

@@ -20,6 +20,8 @@ UFUNCS: tuple[str, ...] = (
 )
 PLAIN_UFUNCS = UFUNCS[:8]
 STATEFUL: tuple[str, ...] = ("center", "scale", "poly", "bs")
+BASES = ("poly", "bs")
+MOST_COLUMNS = 50
 CONTRASTS: tuple[str, ...] = ("treatment", "sum", "helmert", "diff")
 
 FUNCTIONS: Mapping[str, Any] = {
@@ -137,6 +139,8 @@ def _read_call(node: ast.Call, text: str, outermost: bool) -> Iterator[tuple[str
         raise refused(text, ast.unparse(node), "C() must stand alone, not inside an expression")
     if name == "C" and not (node.args and isinstance(node.args[0], ast.Name)):
         raise refused(text, ast.unparse(node), "C() takes the name of one column")
+    if name in BASES:
+        _check_basis(node, text)
     yield "function", name
     for position, argument in enumerate(node.args):
         if position and (_is_literal(argument) or _is_contrast(argument, text)):
@@ -147,6 +151,15 @@ def _read_call(node: ast.Call, text: str, outermost: bool) -> Iterator[tuple[str
             raise refused(text, ast.unparse(keyword), "only named options can be given")
         if not (_is_literal(keyword.value) or _is_contrast(keyword.value, text)):
             raise refused(text, ast.unparse(keyword), "an option is a number, a text, True, False, None or a list")
+
+
+def _check_basis(node: ast.Call, text: str) -> None:
+    """Refuse polynomials and splines of more columns than anybody can estimate."""
+    given = [*node.args[1:], *(keyword.value for keyword in node.keywords)]
+    numbers = [one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, int | float)]
+    longest = max((len(one.elts) for one in given if isinstance(one, ast.List | ast.Tuple)), default=0)
+    if any(number > MOST_COLUMNS for number in numbers) or longest > MOST_COLUMNS:
+        raise refused(text, ast.unparse(node)[:80], f"a basis has at most {MOST_COLUMNS} columns")
 
 
 def _function_name(node: ast.AST, text: str) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.errors import DataError, Finding, SpecificationError
-from relocchoice.spec.columns import Column, UtilityColumns
+from relocchoice.spec.columns import Column, Learned, UtilityColumns
 from relocchoice.spec.evaluate import Evaluated, TermsEncoding, try_apply, try_terms
 from relocchoice.spec.labels import (
     Label,
@@ -88,7 +88,11 @@ class Formula:
         return self.text
 
     def learn(self, data: ChoiceData, base: Label | None = None) -> FormulaEncoding:
-        """Fix alternatives, base, levels and transformations on these data.
+        """The encoding of :meth:`evaluate` alone."""
+        return self.evaluate(data, base).encoding
+
+    def evaluate(self, data: ChoiceData, base: Label | None = None) -> Learned[FormulaEncoding]:
+        """Fix alternatives, base, levels and transformations on these data, and give the columns they come to.
 
         Parameters
         ----------
@@ -129,7 +133,8 @@ class Formula:
             offset=None if offset is None else offset.evaluated.encoding,
         )
         _check_distinct(encoding.names)
-        return encoding
+        last = None if offset is None else offset.evaluated.values[0]
+        return Learned(encoding, encoding.laid_out((one, two, three), last, range(len(alternatives))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,7 +171,21 @@ class FormulaEncoding:
         last = None if self.offset is None else try_apply(self.offset, data)
         refuse([finding for attempt in (*attempts, last) if attempt for finding in attempt.findings])
         one, two, three = (attempt.evaluated for attempt in attempts)
-        offset = None if last is None else last.evaluated.values[0]
+        return self.laid_out((one, two, three), None if last is None else last.evaluated.values[0], known)
+
+    def laid_out(
+        self,
+        parts: tuple[Evaluated, Evaluated, Evaluated],
+        offset: NDArray[np.float64] | None,
+        known: Sequence[int | None],
+    ) -> UtilityColumns:
+        """Evaluated parts as columns with their coefficients.
+
+        Parameters
+        ----------
+        known : (J of the data,) position of each alternative of the data among the encoding's, None for none.
+        """
+        one, two, three = parts
         blocks = _blocks(self.parts, len(self.alternatives))
         others = self._slots(skip_base=True)
         every = self._slots(skip_base=False)
@@ -355,11 +374,15 @@ def _identification_problems(parts: tuple[Evaluated, Evaluated, Evaluated], data
 
 
 def _is_constant(values: NDArray[np.float64]) -> bool:
-    return values.size > 0 and bool(np.all(values == values[0]))
+    return values.size > 0 and all(bool(np.all(some == values[0])) for some in (values[:1000], values))
 
 
 def _varies_within_cases(values: NDArray[np.float64], offsets: NDArray[np.int64]) -> bool:
     """Whether any case has two rows that differ by more than rounding."""
-    first = np.repeat(values[offsets[:-1]], np.diff(offsets))
-    rounding = 4 * np.finfo(np.float64).eps * np.abs(values)
-    return bool(np.any(np.abs(values - first) > rounding))
+    for some in (offsets[:257], offsets):  # most columns do so in the first few cases
+        here = values[: some[-1]]
+        first = np.repeat(here[some[:-1]], np.diff(some))
+        rounding = 4 * np.finfo(np.float64).eps * np.abs(here)
+        if np.any(np.abs(here - first) > rounding):
+            return True
+    return False

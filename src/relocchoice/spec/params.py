@@ -18,6 +18,7 @@ from relocchoice.errors import Finding, SpecificationError
 from relocchoice.spec.labels import hint, listed
 
 Status = Literal["free", "fixed", "tied"]
+LARGEST_FIXED = 1e100
 Bounds: TypeAlias = tuple[float | None, float | None]
 
 
@@ -215,6 +216,9 @@ def _shape_problems(constraints: Constraints) -> list[Finding]:
     for name, value in constraints.fixed.items():
         if not _is_number(value) or not math.isfinite(value):
             findings.append(_problem(f"parameter {name!r} is fixed at {value!r}, which is not a finite number", name))
+        elif abs(value) >= LARGEST_FIXED:
+            message = f"parameter {name!r} is fixed at {value:g}; a fixed value is below {LARGEST_FIXED:g} in size"
+            findings.append(_problem(message, name))
     if isinstance(constraints.equal, str):
         findings.append(_problem(f"equal={constraints.equal!r} is not a list of groups; write [['a', 'b']]"))
     for group in () if isinstance(constraints.equal, str) else constraints.equal:

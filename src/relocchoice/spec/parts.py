@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from formulaic.errors import FormulaicError
 from formulaic.parser import DefaultFormulaParser
 from formulaic.parser.algos.tokenize import tokenize
-from formulaic.parser.types import Factor, Term, Token
+from formulaic.parser.types import ASTNode, Factor, Term, Token
 
 from relocchoice.errors import SpecificationError
 from relocchoice.spec.expressions import CALLABLE, Expression, checked_expression
 
 PART_NAMES = ("one", "two", "three")
 PART_ROLES = ("generic coefficients", "case-specific variables", "alternative-specific coefficients")
+MOST_TERMS = 2_000
+MOST_PRODUCTS = 2_000
 CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -122,6 +126,7 @@ def parse_part(text: str, intercept: bool) -> tuple[ParsedTerm, ...]:
     _check_tokens(text)
     parser = DefaultFormulaParser(include_intercept=False, feature_flags=DefaultFormulaParser.FeatureFlags.NONE)
     try:
+        _check_size(parser.get_ast(text), text)
         found = parser.get_terms(f"1 + {text}" if intercept else text)
         terms = [term for term in found if isinstance(term, Term)]
     except (FormulaicError, SyntaxError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
@@ -150,6 +155,52 @@ def _check_tokens(text: str) -> None:
             )
         if token.kind is Token.Kind.NAME and token.token in CALLABLE and following.token == "(":
             raise SpecificationError(f"no blank may stand between {token.token!r} and '(' in {text!r}")
+
+
+def _check_size(tree: Any, text: str) -> None:
+    """Refuse a tree of operators that would give too many terms, before any of them is made.
+
+    Raises
+    ------
+    SpecificationError : the terms, or the products that a power tries, are too many.
+    """
+    order, ahead = [], [tree]
+    while ahead:  # long sums are deep trees
+        node = ahead.pop()
+        order.append(node)
+        ahead += getattr(node, "args", ())
+    size: dict[int, int] = {}
+    for node in reversed(order):
+        if isinstance(node, ASTNode):
+            size[id(node)] = _size(node, [size.get(id(argument), 1) for argument in node.args], text)
+
+
+def _size(node: ASTNode, inside: list[int], text: str) -> int:
+    """At most how many terms an operator makes of terms."""
+    operator = str(node.operator)
+    if operator in ("**", "^"):
+        base, exponent = inside[0], str(node.args[1])
+        power = int(exponent) if exponent.isdigit() and len(exponent) < 5 else MOST_PRODUCTS + 1
+        if power > MOST_PRODUCTS or base**power > MOST_PRODUCTS:
+            raise SpecificationError(
+                f"the power {exponent[:12]} of {base} terms in {shortened(text)!r} multiplies out to more than "
+                f"{MOST_PRODUCTS:,} products, the most that are made; write the terms that are meant"
+            )
+        return base**power
+    size = math.prod(inside) if operator in (":", "in") else sum(inside)
+    if operator in ("*", "/"):
+        size += math.prod(inside)
+    if size > MOST_TERMS:
+        raise SpecificationError(
+            f"{shortened(text)!r} multiplies out to more than {MOST_TERMS:,} terms, the most that are made; write the "
+            "terms that are meant"
+        )
+    return size
+
+
+def shortened(text: str, width: int = 80) -> str:
+    """A text for a message: its beginning and its end where it is long."""
+    return text if len(text) <= width else f"{text[: width * 3 // 4]}...{text[-width // 5 :]}"
 
 
 def _checked_term(term: Term, text: str) -> ParsedTerm:

@@ -118,7 +118,8 @@ def unusable_columns(frame: pd.DataFrame, data: ChoiceData, rows: Rows, terms: S
     """Missing values, before a categorical would turn them into a row of zeros; values that are no number or label."""
     findings = []
     for name in frame.columns:
-        absent = frame[name].isna().to_numpy()
+        column = frame[name]
+        absent = np.zeros(0, dtype=bool) if _all_finite(column) else column.isna().to_numpy()
         if absent.any():
             first = int(np.argmax(absent))
             case, alternative = _place(data, rows, first)
@@ -134,7 +135,7 @@ def unusable_columns(frame: pd.DataFrame, data: ChoiceData, rows: Rows, terms: S
                     count=int(absent.sum()),
                 )
             )
-        elif (stray := _stray(frame[name])) is not None:
+        elif (stray := _stray(column)) is not None:
             case, alternative = _place(data, rows, int(np.argmax(stray)))
             value = frame[name].iloc[int(np.argmax(stray))]
             findings.append(
@@ -150,7 +151,7 @@ def unusable_columns(frame: pd.DataFrame, data: ChoiceData, rows: Rows, terms: S
                     count=int(stray.sum()),
                 )
             )
-        elif not _usable(frame[name]):
+        elif not _usable(column):
             findings.append(
                 Finding(
                     rule="column_type",
@@ -160,6 +161,14 @@ def unusable_columns(frame: pd.DataFrame, data: ChoiceData, rows: Rows, terms: S
                 )
             )
     return findings
+
+
+def _all_finite(column: pd.Series) -> bool:
+    """Whether plain numbers are known to be finite without looking at each: their sum is."""
+    if not isinstance(column.dtype, np.dtype) or column.dtype.kind not in "iufb":
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(column.to_numpy().sum()))
 
 
 def _stray(column: pd.Series) -> NDArray[np.bool_] | None:
@@ -208,6 +217,9 @@ def not_finite(
     label: str, values: NDArray[np.float64], frame: pd.DataFrame, term: ParsedTerm, data: ChoiceData, rows: Rows
 ) -> list[Finding]:
     """A column of a term that is not finite somewhere."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum()):  # then all are; the sum of finite values may overflow
+            return []
     strange = ~np.isfinite(values)
     if not strange.any():
         return []

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.frozen import FrozenMap
 from relocchoice.errors import DataError, Finding, SpecificationError
-from relocchoice.spec.columns import Column, UtilityColumns
+from relocchoice.spec.columns import Column, Learned, UtilityColumns
 from relocchoice.spec.evaluate import Attempt, TermsEncoding, try_apply
 from relocchoice.spec.labels import (
     Label,
@@ -79,7 +79,11 @@ class UtilitySpec:
         return tuple(dict.fromkeys(name for terms in (*self.utilities.values(), self.everywhere) for name in terms))
 
     def learn(self, data: ChoiceData, base: Label | None = None) -> UtilityEncoding:
-        """Fix alternatives and transformations on these data.
+        """The encoding of :meth:`evaluate` alone."""
+        return self.evaluate(data, base).encoding
+
+    def evaluate(self, data: ChoiceData, base: Label | None = None) -> Learned[UtilityEncoding]:
+        """Fix alternatives and transformations on these data, and give the columns they come to.
 
         Parameters
         ----------
@@ -105,15 +109,15 @@ class UtilitySpec:
         offset = None if self.offset is None else try_single(self.offset, data, "row", "offset", without=absent)
         findings += [finding for attempt in (*terms.values(), offset) if attempt for finding in attempt.findings]
         refuse(findings)
-        placements = _placements(self, alternatives)
-        return UtilityEncoding(
+        encoding = UtilityEncoding(
             spec=self,
             alternatives=alternatives,
             names=self.names,
-            placements=placements,
+            placements=_placements(self, alternatives),
             terms={text: attempt.evaluated.encoding for text, attempt in terms.items()},
             offset=None if offset is None else offset.evaluated.encoding,
         )
+        return Learned(encoding, encoding.laid_out(terms, offset, range(len(alternatives))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,17 @@ class UtilityEncoding:
         attempts = {text: try_apply(encoding, data) for text, encoding in self.terms.items()}
         last = None if self.offset is None else try_apply(self.offset, data)
         refuse([finding for attempt in (*attempts.values(), last) if attempt for finding in attempt.findings])
+        return self.laid_out(attempts, last, known)
+
+    def laid_out(
+        self, attempts: Mapping[str, Attempt], last: Attempt | None, known: Sequence[int | None]
+    ) -> UtilityColumns:
+        """Evaluated terms, and the offset, as columns with their coefficients.
+
+        Parameters
+        ----------
+        known : (J of the data,) position of each alternative of the data among the encoding's, None for none.
+        """
         values = {text: attempt.evaluated.values[0] for text, attempt in attempts.items()}
         offset = None if last is None else last.evaluated.values[0]
         columns = tuple(self._column(placement, values, known) for placement in self.placements)

@@ -144,12 +144,12 @@ def cluster_migration(survey: Survey) -> Claim:
         },
         tests=(("following the town", follows), ("kin", kin), ("following, appeal unknown", missed)),
         verdict=(
-            "A following shows that was not put in, which happens in one sample of twenty"
+            f"A following shows ({equation(follows.pvalue)}) that was not put in, as in one sample of twenty"
             if found
-            else "None was put in and none is found, while kin, which were put in, are"
+            else f"None was put in and none is found ({equation(follows.pvalue)}), while kin, which were put in, are"
         )
-        + f" ({equation(follows.pvalue)}). Where the appeal of the places is left out of the model, the town's "
-        f"firms stand in for it: {float(bare.params[name]):.2f} ({equation(missed.pvalue)}).",
+        + ". Where the appeal of the places is left out of the model, the town's firms stand in for it: "
+        f"{float(bare.params[name]):.2f} ({equation(missed.pvalue)}).",
         limits=NO_EVIDENCE + "No published number says who followed whom, and places that draw many firms look alike "
         "whether firms follow each other or the same advantages. Telling these apart takes dated moves of named "
         "firms, or the models of expected shares in relocation.social.",

@@ -1,0 +1,93 @@
+// Sums of products of rows, four rows by four rows at a time: the work of a Hessian.
+#pragma once
+#include "lanes.hpp"
+
+namespace core {
+namespace CORE_ISA {
+
+constexpr Int BLOCK = 4, BLOCK_SIZE = BLOCK * BLOCK * CORE_WIDTH;
+#if CORE_WIDTH == 8
+constexpr int ACROSS = 4;  // columns of a block at a time: as many sums as the registers hold
+#else
+constexpr int ACROSS = 2;
+#endif
+
+// sums (4, 4, width) += over t of a[i][t] b[j][t], lane by lane. Rows of a are A_ROW doubles apart, their steps A_STEP;
+// steps of b are eight numbers, or one that all cases share.
+template <Int A_ROW, Int A_STEP, bool SHARED>
+CORE_INLINE void multiply(double* sums, const double* a, const double* const* b, Int length) {
+    R* out = reinterpret_cast<R*>(sums);
+    for (int from = 0; from < BLOCK; from += ACROSS) {
+        const double* columns[ACROSS];
+        R c[BLOCK][ACROSS];
+#pragma GCC unroll 4
+        for (int j = 0; j < ACROSS; ++j) {
+            columns[j] = b[from + j];
+#pragma GCC unroll 4
+            for (int i = 0; i < BLOCK; ++i) c[i][j] = out[i * BLOCK + from + j];
+        }
+        const double* row = a;
+        for (Int t = 0; t < length; ++t, row += A_STEP) {
+#pragma GCC unroll 4
+            for (int h = 0; h < LANES; h += CORE_WIDTH) {
+                R y[ACROSS];
+#pragma GCC unroll 4
+                for (int j = 0; j < ACROSS; ++j)
+                    y[j] = SHARED ? R{} + columns[j][t] : part(columns[j] + t * LANES + h);
+#pragma GCC unroll 4
+                for (int i = 0; i < BLOCK; ++i) {
+                    const R x = part(row + i * A_ROW + h);
+#pragma GCC unroll 4
+                    for (int j = 0; j < ACROSS; ++j) c[i][j] += x * y[j];
+                }
+            }
+        }
+#pragma GCC unroll 4
+        for (int i = 0; i < BLOCK; ++i)
+#pragma GCC unroll 4
+            for (int j = 0; j < ACROSS; ++j) out[i * BLOCK + from + j] = c[i][j];
+    }
+}
+
+CORE_INLINE Int blocks(Int rows) { return (rows + BLOCK - 1) / BLOCK; }
+CORE_INLINE Int triangle(Int rows) { return blocks(rows) * (blocks(rows) + 1) / 2; }
+
+// Entry (i, j) of sums kept as blocks, `across` blocks in a row of blocks.
+CORE_INLINE double full_entry(const double* sums, Int across, Int i, Int j) {
+    const double* at = sums + ((i / BLOCK) * across + j / BLOCK) * BLOCK_SIZE;
+    at += ((i % BLOCK) * BLOCK + j % BLOCK) * CORE_WIDTH;
+    double out = 0.0;
+    for (int h = 0; h < CORE_WIDTH; ++h) out += at[h];
+    return out;
+}
+
+// Four row pointers from `from`; those beyond the last row repeat it, their products are never read.
+CORE_INLINE void four(const double** out, const double* rows, Int row, Int from, Int n_rows) {
+    for (Int r = 0; r < BLOCK; ++r) out[r] = rows + (from + r < n_rows ? from + r : n_rows - 1) * row;
+}
+
+constexpr Int STEPS = 15;           // tiles (or nodes of tiles) whose rows wait for their products
+constexpr Int ROW = STEPS * LANES;  // doubles of a waiting row
+
+// Lower triangle of a b', both of rows that waited.
+CORE_INLINE void multiply_lower(double* sums, const double* a, const double* b, Int n_rows, Int length) {
+    const double* pointers[BLOCK];
+    for (Int i = 0; i < blocks(n_rows); ++i)
+        for (Int j = 0; j <= i; ++j, sums += BLOCK_SIZE) {
+            four(pointers, b, ROW, j * BLOCK, n_rows);
+            multiply<ROW, LANES, false>(sums, a + i * BLOCK * ROW, pointers, length);
+        }
+}
+
+// All of a b', both of rows that waited.
+CORE_INLINE void multiply_full(double* sums, const double* a, Int n_a, const double* b, Int n_b, Int length) {
+    const double* pointers[BLOCK];
+    for (Int i = 0; i < blocks(n_a); ++i)
+        for (Int j = 0; j < blocks(n_b); ++j, sums += BLOCK_SIZE) {
+            four(pointers, b, ROW, j * BLOCK, n_b);
+            multiply<ROW, LANES, false>(sums, a + i * BLOCK * ROW, pointers, length);
+        }
+}
+
+}  // namespace CORE_ISA
+}  // namespace core

@@ -1,0 +1,231 @@
+// Chunks one after the other, and their sums in the coefficients of the whole model.
+#include "tile.hpp"
+
+namespace core {
+namespace CORE_ISA {
+
+static Int blocks_of(Int n, Int size) { return (n + size - 1) / size; }
+
+static void find_active(const Chunk& c, Space& x) {
+    x.n_active = 0;
+    for (Int j = 0; j < c.slots && x.size.pool; ++j)
+        for (Int a = 0; a < x.size.pool; ++a)
+            if (c.pool_coef[a * c.slots + j] >= 0) { x.active[x.n_active++] = j; break; }
+}
+
+static void find_zone_utility(const Job& job, const Chunk& c, Space& x) {
+    for (Int j = 0; j < c.slots; ++j) x.zone_utility[j] = 0.0;
+    for (Int k = 0; k < job.model.n_zone; ++k) {
+        const double b = job.beta[job.model.zone_coef[k]];
+        for (Int j = 0; j < c.slots; ++j) x.zone_utility[j] += b * c.zone[k * c.slots + j];
+    }
+}
+
+// What is not stored in tiles, of fewer than eight cases, with zeros beyond.
+static void copy_tail(const Job& job, const Chunk& c, Int lane, Int valid, Space& x, Tile& t) {
+    double* at = x.tail;
+    auto copied = [&](const double* from, Int rows) {
+        const double* out = at;
+        for (Int r = 0; r < rows; ++r, at += LANES)
+            for (Int i = 0; i < LANES; ++i) at[i] = i < valid ? from[r * c.n + lane + i] : 0.0;
+        return out;
+    };
+    t.pool = copied(c.pool, job.model.n_pool);
+    t.offset = c.offset ? copied(c.offset, c.slots) : nullptr;
+    t.available = nullptr;
+    if (c.available) {
+        unsigned char* flag = reinterpret_cast<unsigned char*>(at);
+        t.available = flag;
+        for (Int j = 0; j < c.slots; ++j)
+            for (Int i = 0; i < LANES; ++i) *flag++ = i < valid ? c.available[j * c.n + lane + i] : 1;
+    }
+    t.n = LANES;
+}
+
+static void run_chunk(const Job& job, const Chunk& c, Space& x) {
+    const Int size = job.model.n_generic * c.slots, calls = triangle(x.size.generic) * blocks_of(c.slots, x.size.block);
+    for (Int lane = 0; lane < c.n; lane += LANES) {
+        const Int valid = lane + LANES <= c.n ? LANES : c.n - lane, at = c.first + lane;
+        Tile t;
+        t.generic = c.generic + lane * size, t.pool = c.pool + lane, t.n = c.n;
+        t.offset = c.offset ? c.offset + lane : nullptr, t.available = c.available ? c.available + lane : nullptr;
+        if (valid < LANES) copy_tail(job, c, lane, valid, x, t);
+        for (Int i = 0; i < LANES; ++i) {
+            const bool there = i < valid;
+            t.w[i] = there ? (job.weights ? job.weights[at + i] : 1.0) : 0.0;
+            t.w_squared[i] = there ? (job.squares ? job.squares[at + i] : 1.0) : 0.0;
+            t.lanes.chosen[i] = there ? c.chosen[lane + i] : c.chosen[lane];
+            t.lanes.chosen_slot[i] = (double)t.lanes.chosen[i];
+        }
+        Ahead ahead{t.generic + size * LANES, size, calls ? size / calls + 1 : 0};
+        tile(job, c, t, x, job.loglik ? job.loglik + at : nullptr, valid, ahead);
+    }
+}
+
+// Sums of one layout -> (p,) and (p, p) of the model. Local coefficients: generic, zone, shapes, then (pool, active).
+struct Places {
+    const Job& job;
+    const Chunk& chunk;
+    const Space& x;
+    Int every(Int e) const {
+        const Model& m = job.model;
+        if (e < m.n_generic) return m.generic_coef[e];
+        if (e < m.n_generic + m.n_zone) return m.zone_coef[e - m.n_generic];
+        return m.n_coef + e - m.n_generic - m.n_zone;
+    }
+    Int pool(Int a, Int i) const { return chunk.pool_coef[a * chunk.slots + x.active[i]]; }
+};
+
+struct Square {
+    double* at;
+    Int p;
+    void add(Int i, Int j, double value) {
+        if (i < 0 || j < 0) return;
+        at[i * p + j] += value;
+    }
+    void add_pair(Int i, Int j, double value) { add(i, j, value), add(j, i, value); }
+};
+
+static void scatter_lower(const Places& to, Square out, const double* sums, Int rows) {
+    for (Int i = 0; i < rows; ++i) {
+        const Int block = i / BLOCK, at = to.every(i);
+        const double* row = sums + block * (block + 1) / 2 * BLOCK_SIZE + i % BLOCK * BLOCK * CORE_WIDTH;
+        for (Int j = 0; j <= i; ++j) {
+            const double* lanes = row + j / BLOCK * BLOCK_SIZE + j % BLOCK * CORE_WIDTH;
+            double sum = 0.0;
+            for (int h = 0; h < CORE_WIDTH; ++h) sum += lanes[h];
+            if (j < i) out.add_pair(at, to.every(j), sum);
+            else out.add(at, at, sum);
+        }
+    }
+}
+
+static void scatter_pool(const Places& to, Square out, const Waiting& pair, const Waiting& mix) {
+    const Sizes& s = to.x.size;
+    const Int across = blocks(s.products), active = to.x.n_active;
+    for (Int i = 0, row = 0; i < active; ++i)
+        for (Int j = 0; j <= i; ++j, ++row)
+            for (Int a = 0, column = 0; a < s.pool; ++a)
+                for (Int b = 0; b <= a; ++b, ++column) {
+                    const double sum = full_entry(pair.sums, across, row, column);
+                    const Int ai = to.pool(a, i), bj = to.pool(b, j);
+                    if (i == j && a == b) {
+                        out.add(ai, ai, sum);
+                        continue;
+                    }
+                    out.add_pair(ai, bj, sum);
+                    if (i != j && a != b) out.add_pair(to.pool(b, i), to.pool(a, j), sum);
+                }
+    for (Int i = 0; i < active; ++i)
+        for (Int e = 0; e < s.every; ++e)
+            for (Int a = 0; a < s.pool; ++a)
+                out.add_pair(to.every(e), to.pool(a, i), full_entry(mix.sums, blocks(s.pool), i * s.every + e, a));
+}
+
+static void scatter_zone(const Places& to, Square h) {
+    const Sizes& s = to.x.size;
+    const Chunk& c = to.chunk;
+    double* weight = to.x.zone_utility;  // found again before the next chunk needs it
+    for (Int j = 0; j < c.slots; ++j) weight[j] = total(to.x.zone_weight[j]);
+    for (Int k = 0; k < s.zone; ++k)
+        for (Int l = 0; l <= k; ++l) {
+            const double *one = c.zone + k * c.slots, *other = c.zone + l * c.slots;
+            double sum[4] = {};
+            for (Int j = 0; j < c.slots; ++j) sum[j % 4] += weight[j] * one[j] * other[j];
+            const double all_of_it = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+            const Int at = to.every(s.generic + k), beside = to.every(s.generic + l);
+            if (l < k) h.add_pair(at, beside, all_of_it);
+            else h.add(at, at, all_of_it);
+        }
+    for (Int k = 0; k < s.generic; ++k)
+        for (Int l = 0; l < s.zone; ++l)
+            h.add_pair(to.every(k), to.every(s.generic + l), full_entry(to.x.generic_zone_sum, blocks(s.zone), k, l));
+}
+
+static void finish(const Job& job, const Chunk& c, Space& x, double* sums) {
+    const Model& m = job.model;
+    const Sizes& s = x.size;
+    const Int p = m.n_coef + m.n_shape;
+    flush_lower(x.rank, s.coefs), flush_lower(x.outer, s.every), flush_lower(x.outer_squared, s.every);
+    flush_pool(m, x);
+    const Places to{job, c, x};
+    double* gradient = sums + 1;
+    Square h{gradient + p, p}, opg{h.at + p * p, p}, squared{opg.at + p * p, p};
+    sums[0] += total(*x.value_sum);
+    for (Int e = 0; e < s.every; ++e) gradient[to.every(e)] += total(x.gradient[e]);
+    for (Int a = 0; a < s.pool; ++a)
+        for (Int i = 0; i < x.n_active; ++i)
+            if (to.pool(a, i) >= 0) gradient[to.pool(a, i)] += total(x.gradient_pool[a * s.active + i]);
+    scatter_lower(to, h, x.generic_sum, s.generic);
+    scatter_lower(to, h, x.rank.sums, s.coefs);
+    scatter_lower(to, opg, s.scores_are_ranks ? x.rank.sums : x.outer.sums, s.every);
+    if (m.squares_differ) scatter_lower(to, squared, x.outer_squared.sums, s.every);
+    if (s.zone) scatter_zone(to, h);
+    for (Int l = 0; l < s.shapes; ++l) {
+        for (Int e = 0; e < s.coefs; ++e) h.add_pair(to.every(e), m.n_coef + l, total(x.cross_sum[l * s.coefs + e]));
+        for (Int r = 0; r < s.shapes; ++r) h.add(m.n_coef + l, m.n_coef + r, total(x.shape_sum[l * s.shapes + r]));
+    }
+    if (s.pool) {
+        scatter_pool(to, h, x.pair_h, x.mix_h), scatter_pool(to, opg, x.pair_o, x.mix_o);
+        if (m.squares_differ) scatter_pool(to, squared, x.pair_s, x.mix_s);
+    }
+    for (double* at = x.sums_begin; at != x.sums_end; ++at) *at = 0.0;
+}
+
+static Int scratch_size(const Job& job) {
+    Space x;
+    return lay_out(job, nullptr, x);
+}
+
+static void run(const Job& job, Int begin, Int end, double* scratch, double* sums) {
+    Space x;
+    const Int size = lay_out(job, scratch, x);
+    for (Int i = 0; i < size; ++i) scratch[i] = 0.0;
+    for (Int k = 0; k < job.model.n_generic; ++k) x.beta[k] = job.beta[job.model.generic_coef[k]];
+    for (Int i = begin; i < end; ++i) {
+        if (i == begin || job.chunks[i - 1].layout != job.chunks[i].layout) {
+            find_active(job.chunks[i], x);
+            find_zone_utility(job, job.chunks[i], x);
+        }
+        run_chunk(job, job.chunks[i], x);
+        const bool last = i + 1 == end || job.chunks[i + 1].layout != job.chunks[i].layout;
+        if (last && sums) finish(job, job.chunks[i], x, sums);
+    }
+}
+
+static void exponentials(const double* x, double* out, Int n) {
+    for (Int i = 0; i < n; i += CORE_WIDTH) *reinterpret_cast<LooseR*>(out + i) = exponential(part(x + i));
+}
+
+static void logarithms(const double* x, double* out, Int n) {
+    for (Int i = 0; i < n; i += CORE_WIDTH) *reinterpret_cast<LooseR*>(out + i) = logarithm(part(x + i));
+}
+
+static double read(const double* x, Int n) {
+    V sum[8] = {};
+    Int i = 0;
+    for (; i + 64 <= n; i += 64)
+        for (int u = 0; u < 8; ++u) sum[u] += load(x + i + u * LANES);
+    for (; i < n; i += LANES) sum[0] += load(x + i);
+    return total(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
+}
+
+static double multiply_adds(Int rounds) {
+    constexpr int CHAINS = 24 * LANES / CORE_WIDTH > 24 && CORE_WIDTH < 8 ? 12 : 24;
+    R sum[CHAINS];
+    R x = {}, y = {};
+    for (int h = 0; h < CORE_WIDTH; ++h) x[h] = 0.999, y[h] = 1e-3;
+    for (int u = 0; u < CHAINS; ++u) sum[u] = x;
+    for (Int i = 0; i < rounds * 24 * LANES / (CHAINS * CORE_WIDTH); ++i) {
+#pragma GCC unroll 24
+        for (int u = 0; u < CHAINS; ++u) sum[u] = sum[u] * x + y;
+    }
+    double out = 0.0;
+    for (int u = 0; u < CHAINS; ++u) out += sum[u][0];
+    return out;
+}
+
+}  // namespace CORE_ISA
+}  // namespace core
+
+#define CORE_KERNEL(isa) {isa::scratch_size, isa::run, isa::exponentials, isa::logarithms, isa::read, isa::multiply_adds}

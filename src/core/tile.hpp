@@ -1,0 +1,319 @@
+// Eight cases: utilities, the tree, and one more pass over their columns for every sum.
+#pragma once
+#include "tree.hpp"
+
+namespace core {
+namespace CORE_ISA {
+
+// The next tile's columns are asked for while this one is computed.
+struct Ahead {
+    const double* at;
+    Int left, share;
+    inline __attribute__((always_inline)) void step() {
+        Int now = share < left ? share : left;
+        left -= now;
+        for (; now > 0; --now, at += LANES) __builtin_prefetch(at, 0, 2);
+    }
+};
+
+struct Tile {
+    const double* generic;                  // (Kg, S, 8)
+    const double *pool, *offset;            // at the first case
+    const unsigned char* available;
+    Int n;                                  // step between the slots of offset and available, the columns of the pool
+    V w, w_squared;                         // zero beyond the last case
+    Lanes lanes;
+};
+
+template <int U>
+CORE_INLINE void utilities_of(const double* coefficients, Int n_generic, Int column, const double* at, V* v) {
+    V sum[U];
+#pragma GCC unroll 8
+    for (int u = 0; u < U; ++u) sum[u] = v[u];
+    for (Int k = 0; k < n_generic; ++k, at += column) {
+        const double b = coefficients[k];
+#pragma GCC unroll 8
+        for (int u = 0; u < U; ++u) sum[u] += b * load(at + u * LANES);
+    }
+#pragma GCC unroll 8
+    for (int u = 0; u < U; ++u) v[u] = sum[u];
+}
+
+CORE_INLINE void utilities(const Job& job, const Chunk& c, const Tile& t, Space& x) {
+    const Int n_generic = x.size.generic, column = c.slots * LANES;
+    for (Int j = 0; j < c.slots; ++j) x.v[j] = all(x.zone_utility[j]);
+    if (t.offset)
+        for (Int j = 0; j < c.slots; ++j) x.v[j] += load(t.offset + j * t.n);
+    Int j = 0;
+    for (; j + 8 <= c.slots; j += 8) utilities_of<8>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
+    for (; j + 4 <= c.slots; j += 4) utilities_of<4>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
+    for (; j < c.slots; ++j) utilities_of<1>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
+    for (Int a = 0; a < job.model.n_pool; ++a) {
+        const V z = load(t.pool + a * t.n);
+        for (Int s = 0; s < x.n_active; ++s) {
+            const Int coef = c.pool_coef[a * c.slots + x.active[s]];
+            if (coef >= 0) x.v[x.active[s]] += job.beta[coef] * z;
+        }
+    }
+}
+
+CORE_INLINE V* wait(Waiting& w, Int row) { return reinterpret_cast<V*>(w.a + row * ROW) + w.count; }
+CORE_INLINE V* wait_b(Waiting& w, Int row) { return reinterpret_cast<V*>(w.b + row * ROW) + w.count; }
+
+static void flush_lower(Waiting& w, Int rows) {
+    if (w.count) multiply_lower(w.sums, w.a, w.b, rows, w.count);
+    w.count = 0;
+}
+
+// A row r and its weighted twin wr, to be summed as wr r'.
+CORE_INLINE void add_row(Waiting& w, Int rows, const V* r, V weight) {
+    for (Int k = 0; k < rows; ++k) *wait(w, k) = weight * r[k], *wait_b(w, k) = r[k];
+    if (++w.count == STEPS) flush_lower(w, rows);
+}
+
+static void flush_pool(const Model& m, Space& x) {
+    const Sizes& s = x.size;
+    if (!x.pool_count) return;
+    auto pairs = [&](Waiting& w) {
+        multiply_full(w.sums, w.a, s.pairs, x.pool_products, s.products, x.pool_count);
+    };
+    auto mixed = [&](Waiting& w) {
+        if (s.mixed) multiply_full(w.sums, w.a, s.mixed, x.pool_values, s.pool, x.pool_count);
+    };
+    pairs(x.pair_h), pairs(x.pair_o), mixed(x.mix_h), mixed(x.mix_o);
+    if (m.squares_differ) pairs(x.pair_s), mixed(x.mix_s);
+    x.pool_count = 0;
+}
+
+// Four rows x (the last may stand for more than itself), for slots of one node: out = scale p x, the sums of p x to own
+// and of `more` x to extra.
+template <bool EXTRA>
+CORE_INLINE void weigh(const double* const* x, const V* p, const V* more, V scale, V* out, Int n, V* own, V* extra) {
+    V sum[BLOCK], rest[BLOCK];
+#pragma GCC unroll 4
+    for (Int r = 0; r < BLOCK; ++r) sum[r] = own[r], rest[r] = all(0.0);
+    for (Int j = 0; j < n; ++j) {
+        const V share = p[j];
+#pragma GCC unroll 4
+        for (Int r = 0; r < BLOCK; ++r) {
+            const V value = load(x[r] + j * LANES), px = share * value;
+            sum[r] += px;
+            if (EXTRA) rest[r] += more[j] * value;
+            out[j * BLOCK + r] = scale * px;
+        }
+    }
+#pragma GCC unroll 4
+    for (Int r = 0; r < BLOCK; ++r) {
+        own[r] = sum[r];
+        if (EXTRA) extra[r] += rest[r];
+    }
+}
+
+// The pass over the generic columns: x.own = sum_j p_j x_j by node, x.extra_own the same with x.extra, and the sum of
+// diagonal x x'.
+CORE_INLINE void rows_pass(const Chunk& c, const Tile& t, const Tree& tree, Space& x, Ahead& ahead) {
+    const Sizes& s = x.size;
+    const Int column = c.slots * LANES;
+    for (Int from = 0; from < c.slots; from += s.block) {
+        const Int length = from + s.block < c.slots ? s.block : c.slots - from;
+        for (Int kb = 0; kb < blocks(s.generic); ++kb) {
+            const double* pointers[BLOCK];
+            for (Int j = 0; j < length;) {
+                const Int m = tree.slot_parent[from + j];
+                Int end = j + 1;
+                while (end < length && tree.slot_parent[from + end] == m) ++end;
+                four(pointers, t.generic + (from + j) * LANES, column, kb * BLOCK, s.generic);
+                V *own = x.own + m * s.row + kb * BLOCK, *extra = x.extra_own + m * s.row + kb * BLOCK;
+                V* out = x.weighted + j * BLOCK;
+                if (s.shapes)
+                    weigh<true>(pointers, x.p + from + j, x.extra + from + j, x.scale[m], out, end - j, own, extra);
+                else
+                    weigh<false>(pointers, x.p + from + j, x.p, x.scale[m], out, end - j, own, extra);
+                j = end;
+            }
+            const double* a = reinterpret_cast<const double*>(x.weighted);
+            double* sums = x.generic_sum + kb * (kb + 1) / 2 * BLOCK_SIZE;
+            for (Int lb = 0; lb <= kb; ++lb, sums += BLOCK_SIZE) {
+                ahead.step();
+                four(pointers, t.generic + from * LANES, column, lb * BLOCK, s.generic);
+                multiply<LANES, BLOCK * LANES, false>(sums, a, pointers, length);
+            }
+            sums = x.generic_zone_sum + kb * blocks(s.zone) * BLOCK_SIZE;
+            for (Int lb = 0; lb < blocks(s.zone); ++lb, sums += BLOCK_SIZE) {
+                four(pointers, c.zone + from, c.slots, lb * BLOCK, s.zone);
+                multiply<LANES, BLOCK * LANES, true>(sums, a, pointers, length);
+            }
+        }
+    }
+}
+
+CORE_INLINE void zone_pass(const Chunk& c, const Tree& tree, Space& x) {
+    const Sizes& s = x.size;
+    for (Int j = 0; j < c.slots; ++j) x.zone_weight[j] += x.scale[tree.slot_parent[j]] * x.p[j];
+    for (Int k = 0; k < s.zone; ++k) {
+        const double* z = c.zone + k * c.slots;
+        for (Int j = 0; j < c.slots;) {
+            const Int m = tree.slot_parent[j];
+            V own = all(0.0), extra = all(0.0);
+            for (; j < c.slots && tree.slot_parent[j] == m; ++j) {
+                own += x.p[j] * z[j];
+                if (s.shapes) extra += x.extra[j] * z[j];
+            }
+            x.own[m * s.row + s.zone_at + k] += own;
+            if (s.shapes) x.extra_own[m * s.row + s.zone_at + k] += extra;
+        }
+    }
+}
+
+// Scores of the dense coefficients: sum_m D_m b_m + x_chosen / sigma of its nest; b_m replaces x.own[m].
+CORE_INLINE void dense_scores(const Job& job, const Chunk& c, const Tile& t, const Tree& tree, const Scales& k, Space& x) {
+    const Sizes& s = x.size;
+    for (Int e = 0; e < s.coefs; ++e) {
+        V score = all(0.0);
+        for (Int m = 0; m < tree.n_nodes; ++m) {
+            V& own = x.own[m * s.row + s.place(e)];
+            own *= k.rho(m);
+            score += x.d[m] * own;
+        }
+        x.score[e] = score;
+    }
+    for (Int i = 0; i < LANES; ++i) {
+        const Int y = t.lanes.chosen[i];
+        const double inverse = 1.0 / k.sigma(tree.slot_parent[y]);
+        if (!job.model.differenced)
+            for (Int e = 0; e < s.generic; ++e)
+                x.score[e][i] += inverse * t.generic[(e * c.slots + y) * LANES + i];
+        for (Int e = 0; e < s.zone; ++e) x.score[s.generic + e][i] += inverse * c.zone[e * c.slots + y];
+    }
+}
+
+// q_m of the nodes, children before parents, and their products.
+CORE_INLINE void ranks(const Tree& tree, const Scales& k, const Tile& t, Space& x) {
+    const Sizes& s = x.size;
+    for (Int m = tree.n_nodes - 1; m >= 0; --m) {
+        if (tree.empty(m)) continue;
+        V* q = x.whole + m * s.coefs;
+        for (Int e = 0; e < s.coefs; ++e) q[e] = x.own[m * s.row + s.place(e)];
+        for (Int child = m + 1; child < tree.n_nodes; ++child)
+            if (tree.parent[child] == m && !tree.empty(child)) {
+                const V share = k.rho(m) * x.p_node[child];
+                for (Int e = 0; e < s.coefs; ++e) q[e] += share * x.whole[child * s.coefs + e];
+            }
+        add_row(x.rank, s.coefs, q, t.w * x.rank_weight[m]);
+    }
+}
+
+CORE_INLINE void shape_sums(const Tree& tree, const Scales& k, const Tile& t, Space& x) {
+    const Sizes& s = x.size;
+    for (Int l = 1; l < tree.n_nodes; ++l) {
+        tangent(tree, k, x, l, t.w);
+        const V* cross = x.cross + (l - 1) * tree.n_nodes;
+        for (Int e = 0; e < s.coefs; ++e) {
+            V sum = x.extra_own[l * s.row + s.place(e)];
+            for (Int m = 0; m < tree.n_nodes; ++m) sum += cross[m] * x.own[m * s.row + s.place(e)];
+            x.cross_sum[(l - 1) * s.coefs + e] += t.w * sum;
+        }
+    }
+}
+
+// Case-specific columns with coefficients by slot: everything is a weight of a pair of slots times a product of columns.
+CORE_INLINE void pool_pass(const Job& job, const Chunk& c, const Tile& t, const Tree& tree, const Scales& k, Space& x) {
+    const Sizes& s = x.size;
+    const Int active = x.n_active, at = x.pool_count;
+    auto row = [&](double* rows, Int r) -> V& { return reinterpret_cast<V*>(rows + r * ROW)[at]; };
+    for (Int a = 0, product = 0; a < s.pool; ++a) {
+        const V z = load(t.pool + a * t.n);
+        row(x.pool_values, a) = z;
+        for (Int b = 0; b <= a; ++b, ++product) row(x.pool_products, product) = z * load(t.pool + b * t.n);
+    }
+    for (Int i = 0; i < active; ++i) {
+        const Int j = x.active[i], m = tree.slot_parent[j];
+        const V chosen = choose(t.lanes.chosen_slot == (double)j, all(1.0 / k.sigma(m)), all(0.0));
+        x.slot_score[i] = x.d[m] * k.rho(m) * x.p[j] + chosen;
+        x.slot_diagonal[i] = x.scale[m] * x.p[j];  // with w
+    }
+    for (Int m = tree.n_nodes - 1; m >= 0; --m)
+        for (Int i = 0; i < active; ++i) {
+            const Int j = x.active[i];
+            V q = tree.slot_parent[j] == m ? k.rho(m) * x.p[j] : all(0.0);
+            for (Int child = m + 1; child < tree.n_nodes; ++child)
+                if (tree.parent[child] == m && tree.start[child] <= j && j < tree.stop[child])
+                    q += k.rho(m) * x.p_node[child] * x.slot_whole[child * active + i];
+            x.slot_whole[m * active + i] = q;
+        }
+    for (Int i = 0, pair = 0; i < active; ++i)
+        for (Int j = 0; j <= i; ++j, ++pair) {
+            V h = all(0.0);
+            for (Int m = 0; m < tree.n_nodes; ++m)
+                h += x.rank_weight[m] * x.slot_whole[m * active + i] * x.slot_whole[m * active + j];
+            h *= t.w;
+            const V o = x.slot_score[i] * x.slot_score[j];
+            row(x.pair_h.a, pair) = i == j ? h + x.slot_diagonal[i] : h;
+            row(x.pair_o.a, pair) = t.w * o;
+            if (job.model.squares_differ) row(x.pair_s.a, pair) = t.w_squared * o;
+        }
+    for (Int i = 0; i < active; ++i) {
+        const Int j = x.active[i], m = tree.slot_parent[j];
+        for (Int e = 0; e < s.every; ++e) {
+            const Int r = i * s.every + e;
+            V h;
+            if (e < s.coefs) {
+                const V value = e < s.generic ? load(t.generic + (e * c.slots + j) * LANES)
+                                              : all(c.zone[(e - s.generic) * c.slots + j]);
+                V sum = all(0.0);
+                for (Int node = 0; node < tree.n_nodes; ++node)
+                    sum += x.rank_weight[node] * x.slot_whole[node * active + i] * x.whole[node * s.coefs + e];
+                h = x.slot_diagonal[i] * value + t.w * sum;
+            } else {
+                const Int l = e - s.coefs + 1;
+                h = x.cross[(l - 1) * tree.n_nodes + m] * k.rho(m) * x.p[j];
+                if (m == l) h += x.extra[j];
+                h *= t.w;
+            }
+            const V o = x.slot_score[i] * x.score[e];
+            row(x.mix_h.a, r) = h;
+            row(x.mix_o.a, r) = t.w * o;
+            if (job.model.squares_differ) row(x.mix_s.a, r) = t.w_squared * o;
+        }
+        for (Int a = 0; a < s.pool; ++a)
+            x.gradient_pool[a * s.active + i] += t.w * x.slot_score[i] * load(t.pool + a * t.n);
+    }
+    if (++x.pool_count == STEPS) flush_pool(job.model, x);
+}
+
+CORE_INLINE void tile(const Job& job, const Chunk& c, const Tile& t, Space& x, double* loglik, Int valid, Ahead& ahead) {
+    const Tree tree(c.tree);
+    const Scales k{job.shape, (double)job.model.sigma_slope};
+    const Sizes& s = x.size;
+    utilities(job, c, t, x);
+    upward(tree, k, x, t.available, t.n, s.shapes > 0);
+    const V value = chosen_path(tree, k, x, t.lanes);
+    if (loglik) {
+        for (Int i = 0; i < valid; ++i) loglik[i] = value[i];
+        return;
+    }
+    *x.value_sum += choose(t.w > 0.0, t.w * value, value - value);  // not finite stays so
+    downward(tree, k, x);
+    if (s.shapes) {
+        moments(tree, k, x);
+        shape_scores(tree, k, x);
+        extras(tree, k, x, t.lanes, c.slots);
+    }
+    for (Int m = 0; m < tree.n_nodes; ++m) x.scale[m] *= t.w;
+    for (Int i = 0; i < s.nodes * s.row; ++i) x.own[i] = all(0.0);
+    for (Int i = 0; i < s.shapes * s.row; ++i) x.extra_own[s.row + i] = all(0.0);
+    rows_pass(c, t, tree, x, ahead);
+    if (s.zone) zone_pass(c, tree, x);
+    dense_scores(job, c, t, tree, k, x);
+    if (s.coefs) ranks(tree, k, t, x);
+    if (s.shapes) shape_sums(tree, k, t, x);
+    for (Int e = 0; e < s.every; ++e) x.gradient[e] += t.w * x.score[e];
+    if (s.every && !s.scores_are_ranks) {
+        add_row(x.outer, s.every, x.score, t.w);
+    }
+    if (s.every && job.model.squares_differ) add_row(x.outer_squared, s.every, x.score, t.w_squared);
+    if (s.pool) pool_pass(job, c, t, tree, k, x);
+}
+
+}  // namespace CORE_ISA
+}  // namespace core

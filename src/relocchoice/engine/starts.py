@@ -1,0 +1,148 @@
+"""Where a search begins: at zero, at the multinomial logit, or at the maximum of a sample of the cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relocchoice.engine.penalty import Penalty, penalised
+from relocchoice.engine.problem import Evaluation, Problem
+from relocchoice.kernels.multinomial import MultinomialLogit
+from relocchoice.optimize.newton import maximise
+
+Floats = NDArray[np.float64]
+GRID = (1.0, 0.85, 0.7, 0.5, 0.35)
+SAMPLED_VALUES = 2_500_000
+EVERY = 20
+
+
+def known_at(problem: Problem, evaluation: Evaluation | None, point: Floats) -> Callable[[Floats], Evaluation]:
+    """The problem's evaluation, which at one point is known already."""
+
+    def evaluate(free: Floats) -> Evaluation:
+        return evaluation if evaluation is not None and np.array_equal(free, point) else problem.evaluate(free)
+
+    return evaluate
+
+
+def sample_start(problem: Problem, information: Floats, max_iterations: int) -> Floats | None:
+    """(q,) the maximum over every twentieth chunk of a large problem; None for a smaller one, or without a maximum.
+
+    A few passes over a twentieth of the data spare two or three over all of them.
+
+    Parameters
+    ----------
+    information : (q, q) at zero coefficients, of the whole problem.
+    """
+    chunks, families = problem.design.chunks, problem.families
+    if len(chunks) < 2 * EVERY or sum(chunk.tiles.size for chunk in chunks) < SAMPLED_VALUES:
+        return None
+    some = slice(EVERY // 2, None, EVERY)
+    sample = replace(problem, design=replace(problem.design, chunks=chunks[some]), families=families[some])
+    cases = np.concatenate([chunk.placement.cases for chunk in sample.design.chunks])
+    share = float(problem.lane_weights[cases].sum() / problem.lane_weights.sum())
+    if not share > 0.0:
+        return None
+    found = maximise(
+        sample.evaluate,
+        automatic_start(sample, None, max_iterations),
+        problem.space.lower,
+        problem.space.upper,
+        reference=share * information,
+        max_iterations=min(15, max_iterations),
+        tolerance=1e-2,
+    )
+    return found.x if found.status == "maximum" else None
+
+
+def automatic_start(
+    problem: Problem, at_zero: Evaluation | None, max_iterations: int, penalty: Penalty | None = None
+) -> Floats:
+    """Zero for coefficients; for nested models the multinomial fit and the best of a grid of lambdas.
+
+    Parameters
+    ----------
+    at_zero : of the multinomial logit at zero, or None.
+    """
+    null = np.clip(null_point(problem), problem.space.lower, problem.space.upper)
+    shape = is_shape(problem)
+    if not shape.any():
+        return null
+    coefs = ~shape
+    bare = without_shapes(problem)
+    plain = known_at(bare, at_zero, null) if penalty is None else penalised(bare, penalty)
+
+    def evaluate(free_coefs: Floats) -> Evaluation:
+        free = null.copy()
+        free[coefs] = free_coefs
+        at = plain(free)
+        inner = np.ix_(coefs, coefs)
+        return Evaluation(at.value, at.gradient[coefs], at.hessian[inner], at.opg[inner], at.opg_squared[inner])
+
+    found = maximise(
+        evaluate,
+        null[coefs],
+        problem.space.lower[coefs],
+        problem.space.upper[coefs],
+        max_iterations=min(25, max_iterations),
+        tolerance=1e-3,
+    )
+    first = null.copy()
+    first[coefs] = found.x
+    tried = [(_height(problem, penalty, free), free) for free in shape_grid(problem, first)]
+    return max(tried, key=lambda pair: pair[0])[1]
+
+
+def _height(problem: Problem, penalty: Penalty | None, free: Floats) -> float:
+    loglik = float(problem.weights @ problem.loglik_by_case(free))
+    return loglik if penalty is None else loglik + penalty.at(problem, free).value
+
+
+def without_shapes(problem: Problem) -> Problem:
+    """The multinomial logit on the same columns; shapes among the parameters have no effect.
+
+    A family without shapes stays what it is: one of sets reads sets.
+    """
+    if not len(problem.shape_constant):
+        return problem
+    return replace(
+        problem,
+        families=tuple(MultinomialLogit() for _ in problem.families),
+        shape_constant=np.empty(0),
+        shape_matrix=np.empty((0, problem.shape_matrix.shape[1])),
+    )
+
+
+def shape_grid(problem: Problem, free: Floats) -> list[Floats]:
+    """The same coefficients with all free shapes at each value of the grid."""
+    shape = is_shape(problem)
+    out = []
+    for value in GRID:
+        point = free.copy()
+        point[shape] = value
+        out.append(np.clip(point, problem.space.lower, problem.space.upper))
+    return out
+
+
+def spread_of(problem: Problem, reference: Floats) -> Floats:
+    """(q,) changes of the coefficients that move utilities by about one."""
+    return np.sqrt(problem.weights.sum() / np.maximum(np.diag(reference), 1e-300))
+
+
+def random_start(problem: Problem, near: Floats, spread: Floats, rng: np.random.Generator) -> Floats:
+    shape = is_shape(problem)
+    point = near + rng.normal(size=len(near)) * spread
+    point[shape] = rng.uniform(0.2, 1.2, int(shape.sum()))
+    return np.clip(point, problem.space.lower, problem.space.upper)
+
+
+def is_shape(problem: Problem) -> NDArray[np.bool_]:
+    """(q,) which free parameters are shapes."""
+    return np.abs(problem.space.matrix[problem.n_coef :]).sum(axis=0) > 0
+
+
+def null_point(problem: Problem) -> Floats:
+    return is_shape(problem).astype(float)

@@ -1,0 +1,214 @@
+"""The compiled core: multinomial and nested logit of any depth, everything of one evaluation in one pass.
+
+It overrides the NumPy path (``kernels/chain.py`` on the families) on the same chunks, and is held against it in the
+tests. Where it was not built, or a model is not one of its own, the NumPy path serves. Source: ``src/core``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relocchoice.kernels.multinomial import MultinomialLogit
+from relocchoice.kernels.nested import NestedLogit
+from relocchoice.kernels.protocol import Family, Floats
+from relocchoice.kernels.sums import Sums, nowhere
+from relocchoice.kernels.tree import SlotTree
+from relocchoice.spec.design import Chunk
+from relocchoice.spec.tiles import PLAIN, Filling, Storage
+
+try:
+    from relocchoice.kernels import _core
+except ImportError:  # installed without a compiler
+    _core = None  # type: ignore[assignment]
+
+Ints = NDArray[np.intp]
+CHUNK_FIELDS = (
+    "n", "slots", "first", "layout", "generic", "zone", "pool", "offset", "available", "chosen", "pool_coef", "tree"
+)  # fmt: skip
+FILL_FIELDS = ("tiles", "rows", "chosen", "step", "n", "slots")
+LANES = 8
+MOST_NODES = 65
+MOST_SUMS = 2**20
+NUMPY = "numpy"
+_THREADS: ContextVar[int | None] = ContextVar("threads", default=None)
+_LEVEL: ContextVar[str | None] = ContextVar("level", default=None)
+
+
+def levels() -> tuple[str, ...]:
+    """Instruction sets of this processor that the core was compiled for, best first, and last ``"numpy"``."""
+    return (NUMPY,) if _core is None else (*_core.levels(), NUMPY)
+
+
+def level() -> str:
+    """What evaluations run on: the best of :func:`levels`, or what RELOCCHOICE_CORE names."""
+    held = _LEVEL.get() or os.environ.get("RELOCCHOICE_CORE", "")
+    return held if held in levels() else levels()[0]
+
+
+def storage() -> Storage:
+    """How a design should store its columns: in tiles of the cases the core computes side by side, if it serves."""
+    return PLAIN if level() == NUMPY else Storage(LANES, fill)
+
+
+def fill(fillings: Sequence[Filling], columns: Sequence[Floats], scales: Sequence[float], difference: bool) -> None:
+    """Write columns into tiles; see :class:`relocchoice.spec.tiles.Storage`."""
+    table = np.zeros((len(fillings), len(FILL_FIELDS)), dtype=np.int64)
+    for row, filling in zip(table, fillings, strict=True):
+        rows, chosen = filling.placement.rows, filling.placement.chosen
+        row[:3] = filling.tiles.ctypes.data, rows.ctypes.data, chosen.ctypes.data
+        row[3:] = rows.strides[0] // 8, rows.shape[1], len(rows)
+    held = [np.ascontiguousarray(column) for column in columns]
+    addresses = np.array([column.ctypes.data for column in held], dtype=np.int64)
+    _core.fill(table, addresses, 1.0 / np.array(scales), difference, threads())
+
+
+def threads() -> int:
+    """How many threads an evaluation uses: RELOCCHOICE_NUM_THREADS, or the processors this process may run on."""
+    held = _THREADS.get()
+    if held is not None:
+        return held
+    asked = os.environ.get("RELOCCHOICE_NUM_THREADS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def held(*, n_threads: int | None = None, level: str | None = None) -> Iterator[None]:
+    """Use so many threads, or this of :func:`levels`, inside the block.
+
+    Processes that share the processors hold themselves to one thread each.
+    """
+    tokens = _THREADS.set(n_threads), _LEVEL.set(level)
+    try:
+        yield
+    finally:
+        _THREADS.reset(tokens[0])
+        _LEVEL.reset(tokens[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fused:
+    """Chunks and families as the core reads them.
+
+    Attributes
+    ----------
+    table : (n_chunks, fields) sizes and addresses; model : sizes and the coefficients of the columns.
+    order : (n,) the case at each position of the table, or None where positions and cases agree.
+    n_cases, n_coef, n_shape : n, K, L.
+    held : the arrays whose addresses stand in the table.
+    """
+
+    table: NDArray[np.int64]
+    model: NDArray[np.int64]
+    order: Ints | None
+    n_cases: int
+    n_coef: int
+    n_shape: int
+    held: tuple[object, ...]
+
+    def sums(self, beta: Floats, shape: Floats, weights: Floats, squares: Floats) -> Sums:
+        """Everything of one evaluation. weights, squares : (n of the data,) case weights and their squares."""
+        if np.any(shape <= 0):
+            return nowhere(self.n_coef + self.n_shape)
+        w = self._placed(weights)
+        differ = None if np.array_equal(weights, squares) else self._placed(squares)
+        unit = differ is None and bool((w == 1.0).all())
+        p = self.n_coef + self.n_shape
+        out = np.empty(1 + p + 3 * p * p)
+        self._call(beta, shape, None if unit else w, differ, out, None)
+        hessian, opg, squared = out[1 + p :].reshape(3, p, p)
+        value = float(out[0]) if np.isfinite(out[0]) else -np.inf
+        return Sums(value, out[1 : 1 + p], hessian, opg, opg if differ is None else squared)
+
+    def loglik(self, beta: Floats, shape: Floats, n_cases: int) -> Floats:
+        """(n of the data,) log-likelihoods; zero for cases that do not stand in the chunks."""
+        if np.any(shape <= 0):
+            return np.full(n_cases, -np.inf)
+        by_position = np.empty(self.n_cases)
+        self._call(beta, shape, None, None, None, by_position)
+        if self.order is None:
+            return by_position
+        out = np.zeros(n_cases)
+        out[self.order] = by_position
+        return out
+
+    def _placed(self, values: Floats) -> Floats:
+        return np.ascontiguousarray(values) if self.order is None else values[self.order]
+
+    def _call(
+        self,
+        beta: Floats,
+        shape: Floats,
+        weights: Floats | None,
+        squares: Floats | None,
+        out: Floats | None,
+        loglik: Floats | None,
+    ) -> None:
+        beta, shape = np.ascontiguousarray(beta, dtype=np.float64), np.ascontiguousarray(shape, dtype=np.float64)
+        _core.evaluate(self.table, self.model, beta, shape, weights, squares, out, loglik, threads(), level())
+
+
+def fuse(chunks: Sequence[Chunk], families: Sequence[Family], n_shape: int) -> Fused | None:
+    """The chunks for the core; None where there is no core or the model is none of its own."""
+    if _core is None or not chunks or not all(map(_fits, chunks, families)):
+        return None
+    first, scaling = chunks[0], _scaling(families[0])
+    trees: dict[tuple[int, int], NDArray[np.int64]] = {}
+    layouts: dict[tuple[int, int, int], int] = {}
+    table = np.zeros((len(chunks), len(CHUNK_FIELDS)), dtype=np.int64)
+    position = most_slots = most_active = 0
+    for row, chunk, family in zip(table, chunks, families, strict=True):
+        n_slots = len(chunk.placement.rows)
+        nested = family.tree if isinstance(family, NestedLogit) else None
+        key = (0 if nested is None else id(nested), n_slots)
+        if key not in trees:
+            trees[key] = _root_alone(n_slots) if nested is None else _packed(nested)
+        layout = layouts.setdefault((n_slots, id(chunk.pool_coef), id(chunk.zone)), len(layouts))
+        row[:4] = chunk.n_cases, n_slots, position, layout
+        arrays = (chunk.tiles, chunk.zone, chunk.pool, chunk.offset, chunk.placement.available)
+        row[4:9] = [0 if array is None else array.ctypes.data for array in arrays]
+        row[9:] = chunk.placement.chosen.ctypes.data, chunk.pool_coef.ctypes.data, trees[key].ctypes.data
+        position += chunk.n_cases
+        most_slots = max(most_slots, n_slots)
+        most_active = max(most_active, int((chunk.pool_coef >= 0).any(axis=0).sum()) if len(chunk.pool) else 0)
+    sizes = [len(first.generic_coef), len(first.zone), len(first.pool), first.n_coef, n_shape, most_slots, most_active]
+    model = np.array(
+        [*sizes, first.differenced, scaling == "utility", n_shape + 1, *first.generic_coef, *first.zone_coef], np.int64
+    )
+    cases = np.concatenate([chunk.placement.cases for chunk in chunks])
+    order = None if np.array_equal(cases, np.arange(len(cases))) else cases
+    held = (tuple(chunks), tuple(families), trees)
+    return Fused(table, model, order, len(cases), first.n_coef, n_shape, held)
+
+
+def _fits(chunk: Chunk, family: Family) -> bool:
+    """Whether the core can compute a chunk: one choice a case, no attributes with coefficients by alternative."""
+    if not isinstance(family, (MultinomialLogit, NestedLogit)) or chunk.tiles.shape[3] != LANES:
+        return False
+    if chunk.placement.picked is not None or len(chunk.own):
+        return False
+    n_nodes = 1 if isinstance(family, MultinomialLogit) else len(family.parent)
+    n_slots, n_pool = chunk.pool_coef.shape[1], len(chunk.pool)
+    sums = n_pool**2 * n_slots**2 + n_pool * n_slots * (len(chunk.generic_coef) + len(chunk.zone) + n_nodes)
+    return n_nodes <= MOST_NODES and (not n_pool or sums <= MOST_SUMS)
+
+
+def _scaling(family: Family) -> str:
+    return family.scaling if isinstance(family, NestedLogit) else "utility"
+
+
+def _packed(tree: SlotTree) -> NDArray[np.int64]:
+    return np.concatenate([[tree.n_nodes], tree.parent, tree.start, tree.stop, tree.slot_parent]).astype(np.int64)
+
+
+def _root_alone(n_slots: int) -> NDArray[np.int64]:
+    """The tree of a multinomial logit."""
+    return np.array([1, -1, 0, n_slots, *([0] * n_slots)], dtype=np.int64)
