@@ -185,6 +185,8 @@ def test_lock_in_is_found_where_it_is_and_not_where_kin_mean_nothing(survey) -> 
     kin = np.random.default_rng(1).permutation(survey.ties["kin"].to_numpy())
     blind = claims.relational_lock_in(replace(survey, ties=survey.ties.assign(kin=kin)))
     assert blind.verdict.startswith("Put in, but not found")
+    assert "relatives" not in blind.values
+    assert "not told: kin draw nobody here" in str(blind)
     assert result_of(blind, "kin").pvalue > 0.01
 
 

@@ -458,3 +458,14 @@ def test_bad_scenarios_are_named(data, model):
         cascade(fit, CHEAP, draws=0)
     with pytest.raises(rc.OptionError, match="the results of a SocialLogit"):
         cascade(fit.plain, CHEAP)
+
+
+def test_results_and_cascade_begin_with_the_provenance(data, model):
+    line = "simulated from published margins (95 firms)"
+    fit = model.fit(data.with_provenance(line), "npl")
+    assert fit.provenance == line
+    assert fit.summary().table.title.startswith(f"[{line}] Logit with social interactions")
+    found = cascade(fit, CHEAP, draws=1)
+    assert found.provenance == line
+    assert found.summary().table.title.startswith(f"[{line}] Group migration")
+    assert model.fit(data, "npl").summary().table.title.startswith("Logit with")

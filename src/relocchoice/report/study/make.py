@@ -70,6 +70,7 @@ def make_study(firms: int = FIRMS, seed: int = SEED, *, published_folder: Folder
         ),
         fits={name: fit for chapter in chapters for name, fit in chapter.fits.items()},
         failures=failures,
+        notices=(),
         formats=FORMATS,
         log=_log(chapters, failures, firms, seed),
         spec_text=f"# relocchoice study --firms {firms} --seed {seed}\nfirms = {firms}\nseed = {seed}\n",
