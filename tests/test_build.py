@@ -139,7 +139,7 @@ def checkout(tmp_path: Path) -> Path:
     for part in PARTS:
         if (ROOT / part).is_dir():
             shutil.copytree(
-                ROOT / part, out / part, ignore=shutil.ignore_patterns("__pycache__", "_core.*", BUILD.REASON)
+                ROOT / part, out / part, ignore=shutil.ignore_patterns("__pycache__", BUILD.CORE, BUILD.REASON)
             )
         else:
             shutil.copy(ROOT / part, out / part)
@@ -163,7 +163,7 @@ def wheel(source: Path, to: Path, **environment: str) -> zipfile.ZipFile:
 
 
 def core_files(built: zipfile.ZipFile) -> list[str]:
-    return [name for name in built.namelist() if "_core." in name or name.endswith(BUILD.REASON)]
+    return [name for name in built.namelist() if name.endswith((BUILD.CORE, BUILD.REASON))]
 
 
 @pytest.mark.slow

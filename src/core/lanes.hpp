@@ -88,8 +88,7 @@ CORE_INLINE R exponential(R x) {
     sum = sum * r + 1.0 / 24.0;
     sum = sum * r + 1.0 / 6.0;
     sum = sum * r + 0.5;
-    sum = sum * r + 1.0;
-    sum = sum * r + 1.0;
+    sum = (r + r * r * sum) + 1.0;
     const R scaled = (R)((I)sum + ((I)shifted << 52));
     return pick(x < -708.0, R{}, pick(x == x, scaled, x));
 }
@@ -102,7 +101,7 @@ CORE_INLINE R logarithm(R x) {
     m = pick(high, m * 0.5, m);
     const I exponent = (bits >> 52) - 1023 - high;
     const R e = (R)(exponent + (I)(R{} + ROUND)) - ROUND;
-    const R s = (m - 1.0) / (m + 1.0), z = s * s;
+    const R f = m - 1.0, s = f / (m + 1.0), z = s * s;
     R sum = R{} + 1.0 / 21.0;
     sum = sum * z + 1.0 / 19.0;
     sum = sum * z + 1.0 / 17.0;
@@ -113,8 +112,7 @@ CORE_INLINE R logarithm(R x) {
     sum = sum * z + 1.0 / 7.0;
     sum = sum * z + 1.0 / 5.0;
     sum = sum * z + 1.0 / 3.0;
-    const R twice = s + s;
-    return e * LN2_HIGH + (twice + (twice * z * sum + e * LN2_LOW));
+    return e * LN2_HIGH + (f - (s * (f - (z + z) * sum) - e * LN2_LOW));  // 2 s = f - s f, and f has no error
 }
 
 CORE_INLINE V exponential(V x) { CORE_EACH(exponential(x.r[h])); }

@@ -132,6 +132,18 @@ bool read_model(core::Model& m, const Buffer& fields) {
     return fields.count() == MODEL_FIELDS + m.n_generic + m.n_zone;
 }
 
+// A table whose chunks follow one another, and no more cases in it than the arrays by case have.
+bool read_chunks(core::Job& job, const Buffer& table, const Buffer* by_case[3]) {
+    job.chunks = table.at<core::Chunk>(), job.n_chunks = table.count() / CHUNK_FIELDS;
+    if (table.count() % CHUNK_FIELDS) return false;
+    Int cases = 0;
+    for (Int i = 0; i < job.n_chunks; cases += job.chunks[i++].n)
+        if (job.chunks[i].first != cases || job.chunks[i].n < 0) return false;
+    for (int i = 0; i < 3; ++i)
+        if (by_case[i]->held && by_case[i]->count() < cases) return false;
+    return true;
+}
+
 PyObject* py_evaluate(PyObject*, PyObject* args) {
     PyObject *chunks, *model, *beta, *shape, *weights, *squares, *out, *loglik;
     const char* level;
@@ -146,14 +158,14 @@ PyObject* py_evaluate(PyObject*, PyObject* args) {
     for (int i = 0; i < 8; ++i)
         if (!b[i].take(objects[i], i >= 6)) return nullptr;
     core::Job job{};
+    const Buffer* by_case[] = {&b[4], &b[5], &b[7]};
     const bool sized = read_model(job.model, b[1]) && b[2].count() == job.model.n_coef &&
-                       b[3].count() == job.model.n_shape && b[0].count() % CHUNK_FIELDS == 0 && threads > 0 &&
+                       b[3].count() == job.model.n_shape && read_chunks(job, b[0], by_case) && threads > 0 &&
                        (b[6].held ? b[6].count() == core::sums_size(job.model) : b[7].held);
     if (!sized) {
         PyErr_SetString(PyExc_ValueError, "the arrays given to the core do not fit together");
         return nullptr;
     }
-    job.chunks = b[0].at<core::Chunk>(), job.n_chunks = b[0].count() / CHUNK_FIELDS;
     job.beta = b[2].at<double>(), job.shape = b[3].at<double>();
     job.weights = b[4].at<double>(), job.squares = b[5].at<double>();
     job.model.squares_differ = b[5].held;

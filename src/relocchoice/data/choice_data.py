@@ -23,7 +23,7 @@ PROBABILITY_WEIGHTS = ("sampling", "choice-based")  # kinds under which a log-li
 # The methods import what they call when they are called: conversions and views build this record, so import it first.
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
 class ChoiceData:
     """Choices in long form with offsets; only *available* alternatives have a row.
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from relocchoice.errors import OptionError
 from relocchoice.kernels.multinomial import MultinomialLogit
 from relocchoice.kernels.nested import NestedLogit
 from relocchoice.kernels.protocol import Family, Floats
@@ -47,9 +48,16 @@ def levels() -> tuple[str, ...]:
 
 
 def level() -> str:
-    """What evaluations run on: the best of :func:`levels`, or what RELOCCHOICE_CORE names."""
+    """What evaluations run on: the best of :func:`levels`, or what RELOCCHOICE_CORE names.
+
+    Raises
+    ------
+    OptionError : it names none of them.
+    """
     held = _LEVEL.get() or os.environ.get("RELOCCHOICE_CORE", "")
-    return held if held in levels() else levels()[0]
+    if held and held not in levels():
+        raise OptionError.of("RELOCCHOICE_CORE", held, ", ".join(levels()))
+    return held or levels()[0]
 
 
 def storage() -> Storage:
@@ -78,6 +86,13 @@ def threads() -> int:
     if asked.isdigit() and int(asked) > 0:
         return int(asked)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def read_once(memory: Floats) -> float:
+    """Read an array as fast as an evaluation could, on as many threads; its sum."""
+    if level() == NUMPY:
+        return float(memory.sum())
+    return float(_core.probe("read", memory, 0, threads(), level()))
 
 
 @contextmanager
@@ -134,10 +149,8 @@ class Fused:
             return np.full(n_cases, -np.inf)
         by_position = np.empty(self.n_cases)
         self._call(beta, shape, None, None, None, by_position)
-        if self.order is None:
-            return by_position
         out = np.zeros(n_cases)
-        out[self.order] = by_position
+        out[slice(self.n_cases) if self.order is None else self.order] = by_position
         return out
 
     def _placed(self, values: Floats) -> Floats:

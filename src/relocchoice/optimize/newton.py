@@ -47,7 +47,7 @@ At = TypeVar("At", bound=Evaluation)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of the log; ``length`` is the step as a fraction of Newton's."""
+    """One line of the log; ``length`` is the step as a fraction of Newton's, ``passes`` counts evaluations so far."""
 
     iteration: int
     value: float
@@ -55,6 +55,7 @@ class Step:
     length: float
     least_curvature: float
     seconds: float
+    passes: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,8 +118,9 @@ def maximise(
     ------
     NotFinite : when the function is not finite at the start.
     """
+    counted = _Counted(objective)
     x = _inside(start, lower, upper)
-    now = objective(x)
+    now = counted(x)
     if not np.isfinite(now.value):
         raise NotFinite("the function is not finite at the starting values")
     steps: list[Step] = []
@@ -132,17 +134,18 @@ def maximise(
             if direction.least < -SADDLE:
                 direction, status = _leave_saddle(direction), None
         if status is None and iteration < max_iterations:
-            x_new, trial, length = _line_search(objective, x, now, direction, lower, upper)
+            x_new, trial, length = _line_search(counted, x, now, direction, lower, upper)
             if trial is None and direction.least < -SADDLE:
-                x_new, trial, length = _line_search(objective, x, now, _leave_saddle(direction), lower, upper)
+                x_new, trial, length = _line_search(counted, x, now, _leave_saddle(direction), lower, upper)
             if trial is None and 0.5 * direction.decrement**2 <= 4 * _noise(now):
                 status = _verdict(now, direction, active, reference)
             elif trial is None:
-                x_new, trial, length = _reference_step(objective, x, now, reference, ~active, lower, upper)
+                x_new, trial, length = _reference_step(counted, x, now, reference, ~active, lower, upper)
                 status = "stalled" if trial is None else None
         else:
             trial = None
-        step = Step(iteration, now.value, direction.decrement, length, direction.least, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        step = Step(iteration, now.value, direction.decrement, length, direction.least, seconds, counted.calls)
         steps.append(step)
         if on_step is not None:
             on_step(step)
@@ -150,6 +153,18 @@ def maximise(
             return Maximum(x, now, status or "iteration limit", direction.decrement, active, tuple(steps))
         x, now = x_new, trial
     raise AssertionError
+
+
+@dataclass(slots=True)
+class _Counted(Generic[At]):
+    """A function that counts how often it was evaluated."""
+
+    function: Callable[[Floats], At]
+    calls: int = 0
+
+    def __call__(self, x: Floats) -> At:
+        self.calls += 1
+        return self.function(x)
 
 
 def _active(x: Floats, gradient: Floats, lower: Floats, upper: Floats) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.loglik import constants_loglik, null_loglik
 from relocchoice.engine.penalty import FirthPenalty, Penalty, Ridge, check_penalised
 from relocchoice.engine.problem import Problem
-from relocchoice.engine.search import Reference, SearchOptions, reference_of
+from relocchoice.engine.search import SearchOptions
 from relocchoice.errors import (
     DataError,
     Finding,
@@ -33,17 +33,17 @@ from relocchoice.errors import (
     SpecificationError,
 )
 from relocchoice.inference.covariance import Clusters, Covariance, Moments, check_kind, covariance
-from relocchoice.inference.identification import Identification, check_collinear
-from relocchoice.inference.separation import Certificate, certify, separation_findings
+from relocchoice.inference.identification import Identification
+from relocchoice.inference.separation import Certificate, separation_findings
 from relocchoice.inference.verdict import infinite_findings, judge
 from relocchoice.optimize.newton import NotFinite, Step
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.moments import curvature_note, moments_of
 from relocchoice.results.outcome import estimated_parameters, fit_notes, status_message, trace_frame
 from relocchoice.results.parameters import parameter_frame
+from relocchoice.results.prepared import Prepared, prepare
 from relocchoice.results.rebound import rebound
 from relocchoice.results.searched import Searched, Separation, check_separation, searched
-from relocchoice.spec.columns import UtilityColumns
 from relocchoice.spec.model import ModelSpec, apply_unavailable
 
 Floats = NDArray[np.float64]
@@ -102,16 +102,12 @@ def _estimate(
     _check_estimable(spec, data)
     data = apply_unavailable(data, spec)
     check_kind(request.cov_type, data.weight_kind)
-    learned = spec.specification.evaluate(data, spec.base)
-    encoding, columns = learned.encoding, learned.columns
-    bound = Bound(data, bind(spec, columns, data))
-    penalty = _penalty(spec, request.penalty, columns, bound)
-    if penalty is not None:
-        _check_penalised_kind(request.cov_type)
+    _check_penalty(spec, request, data)
     codes = _codes(data, request.groups) if request.cov_type == "cluster" else None
+    known = prepare(spec, data)
+    bound, certificate, reference = Bound(data, known.problem), known.certificate, known.reference
+    penalty = _penalty(request.penalty, known)
     first = None if request.start is None else _user_start(bound.problem, request.start)
-    reference = _identifiable(bound.problem)
-    certificate = certify(spec, bound, reference.information)
     try:
         end = searched(
             spec, bound, certificate, reference, request.separation, penalty, first, request.options, on_step
@@ -125,15 +121,16 @@ def _estimate(
     moments = moments_of(end)
     identification = _judged(spec, end, moments, certificate)
     clusters = None if codes is None else _clusters(end.bound, moments, codes)
-    compared = data if end.kept is None else end.kept
     results = ChoiceResults(
         spec=spec,
-        encoding=encoding,
-        parameters=parameter_frame(columns, problem, found, moments, identification, end.dropped, certificate.infinite),
+        encoding=known.encoding,
+        parameters=parameter_frame(
+            known.columns, problem, found, moments, identification, end.dropped, certificate.infinite
+        ),
         covariance=_covariance_if_any(end, moments, request.cov_type, clusters, request.small_sample),
         llf=problem.weight_scale * found.loglik.value,
-        llnull=null_loglik(compared),
-        llconstants=constants_loglik(compared),
+        llnull=known.llnull if end.kept is None else null_loglik(end.kept),
+        llconstants=known.llconstants if end.kept is None else constants_loglik(end.kept),
         nobs=moments.nobs,
         n_cases=data.n_cases,
         n_alternatives=data.n_alternatives,
@@ -160,21 +157,27 @@ def _estimate(
     return _bootstrapped(results, request) if request.cov_type == "bootstrap" else results
 
 
-def _penalty(
-    spec: ModelSpec, asked: Literal["firth"] | Ridge | None, columns: UtilityColumns, bound: Bound
-) -> Penalty | None:
-    """The penalty on this problem.
+def _check_penalty(spec: ModelSpec, request: Request, data: ChoiceData) -> None:
+    """Refuse an unknown penalty, or one that does not go with the weights, the family or the covariance.
 
     Raises
     ------
-    OptionError : an unknown penalty, or one that does not go with the weights or the family.
+    OptionError : which of these.
     """
+    asked = request.penalty
     if asked is None:
-        return None
+        return
     if not isinstance(asked, Ridge) and asked != "firth":
         raise OptionError.of("penalty", asked, "None, 'firth', a Ridge")
-    check_penalised(bound.data.weight_kind, spec.family, asked)
-    return FirthPenalty() if asked == "firth" else asked.on(columns, bound.problem.space)
+    check_penalised(data.weight_kind, spec.family, asked)
+    _check_penalised_kind(request.cov_type)
+
+
+def _penalty(asked: Literal["firth"] | Ridge | None, known: Prepared) -> Penalty | None:
+    """The penalty on this problem."""
+    if asked is None:
+        return None
+    return asked.on(known.columns, known.problem.space) if isinstance(asked, Ridge) else FirthPenalty()
 
 
 def _judged(spec: ModelSpec, end: Searched, moments: Moments, certificate: Certificate) -> Identification:
@@ -213,25 +216,13 @@ def problems(spec: ModelSpec, data: ChoiceData) -> tuple[Finding, ...]:
     except FindingsError as error:
         found += error.findings
     try:
-        columns = spec.specification.evaluate(data, spec.base).columns
-        if not found:
-            bound = Bound(data, bind(spec, columns, data))
-            found += separation_findings(certify(spec, bound, _identifiable(bound.problem).information))
+        if found:
+            spec.specification.evaluate(data, spec.base)
+        else:
+            found += separation_findings(prepare(spec, data).certificate)
     except FindingsError as error:
         found += error.findings
     return tuple(found)
-
-
-def _identifiable(problem: Problem) -> Reference:
-    """The reference of a problem whose coefficients the data can tell apart.
-
-    Raises
-    ------
-    IdentificationError : names the columns that are dead or collinear.
-    """
-    reference = reference_of(problem)
-    check_collinear(reference.information, reference.sizes, problem.jacobian, problem.space.names, problem.n_coef)
-    return reference
 
 
 def _check_penalised_kind(kind: str) -> None:

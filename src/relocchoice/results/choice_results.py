@@ -57,7 +57,8 @@ class ChoiceResults:
     converged : whether the optimiser reached the maximum.
     status_message : how the optimiser ended, in words.
     identification : which parameters the data cannot tell, and the lambdas' verdict.
-    trace : one row an iteration: ``iteration``, ``llf``, ``gradient``, ``step``, ``seconds``.
+    trace : one row an iteration: ``iteration``, ``llf``, ``gradient``, ``step``, ``passes`` (evaluations so
+        far), ``seconds``.
     starts : one row a starting point, or None.
     seconds : wall time of the estimation.
     notes : sentences on what was dropped or assumed; printed below every table.
@@ -378,6 +379,13 @@ class ChoiceResults:
             For an unknown format or kind of intervals, an alpha outside 0 to 1, or profiles with sampling weights.
         """
         return Summary(summary_table(self, alpha, intervals, data), format)
+
+    def performance(self) -> pd.Series:
+        """Passes, seconds a pass and reads of the design a pass; see
+        :func:`relocchoice.results.performance.performance`."""
+        from relocchoice.results.performance import performance
+
+        return performance(self)
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write everything but ``problem`` into one file; see :func:`relocchoice.results.store.save`."""

@@ -58,6 +58,7 @@ def trace_frame(found: Found, weight_scale: float) -> pd.DataFrame:
             "llf": [weight_scale * step.value for step in steps],
             "gradient": [step.decrement for step in steps],
             "step": [step.length for step in steps],
+            "passes": [step.passes for step in steps],
             "seconds": [step.seconds for step in steps],
         }
     )
