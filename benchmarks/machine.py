@@ -79,7 +79,8 @@ def roofline(threads: int, megabytes: int = 256, rounds: int = 7) -> Roofline:
     """Measure it. One interface: a better source replaces the body.
 
     NumPy in ``threads`` Python threads, BLAS held to one thread each: the fastest of several reductions over an array
-    far larger than the caches, or the compiled core's if that is faster; products of matrices; ``np.exp`` on blocks that fit the second cache.
+    far larger than the caches, or the compiled core's if that is faster; products of matrices; ``np.exp`` on blocks
+    that fit the second cache.
     """
     from threadpoolctl import threadpool_limits
 
