@@ -10,6 +10,7 @@ from scipy.special import gammaln
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.optimize.newton import maximise
+from relocchoice.spec.layout import set_codes
 
 Floats = NDArray[np.float64]
 MOST_CELLS = 10_000_000
@@ -63,10 +64,11 @@ def _estimated(data: ChoiceData, counts: Floats) -> float:
     """Newton on the distinct choice sets; the first alternative is the base."""
     member = np.zeros((data.n_cases, data.n_alternatives), dtype=bool)
     member[data.row_case(), data.row_alternative] = True
-    sets, code = np.unique(member, axis=0, return_inverse=True)
+    code = set_codes(member)
+    sets = member[np.unique(code, return_index=True)[1]]
     weights = _weights(data)
     scale = float(weights.mean())
-    total = np.bincount(code.ravel(), weights=weights / scale, minlength=len(sets))
+    total = np.bincount(code, weights=weights / scale, minlength=len(sets))
     counts = counts / scale
 
     def evaluate(constants: Floats) -> _Evaluation:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
@@ -121,12 +122,22 @@ def _same_sets(data: ChoiceData, sizes: Ints) -> list[Ints]:
         return [np.arange(data.n_cases)]
     member = np.zeros((data.n_cases, data.n_alternatives), dtype=bool)
     member[data.row_case(), data.row_alternative] = True
-    packed = np.packbits(member, axis=1)
-    keys = np.ascontiguousarray(packed).view(np.dtype((np.void, packed.shape[1]))).ravel()
-    _, code, count = np.unique(keys, return_inverse=True, return_counts=True)
+    code = set_codes(member)
     by_code = np.argsort(code, kind="stable")
-    groups = np.split(by_code, np.cumsum(count)[:-1])
+    groups = np.split(by_code, np.cumsum(np.bincount(code))[:-1])
     return sorted(groups, key=lambda cases: (-len(cases), cases[0]))
+
+
+def set_codes(member: NDArray[np.bool_]) -> Ints:
+    """(n, J) which alternatives each case has -> (n,) number of its choice set, counted from zero."""
+    packed = np.packbits(member, axis=1)
+    if packed.shape[1] <= 8:
+        wide = np.zeros((len(packed), 8), dtype=np.uint8)
+        wide[:, : packed.shape[1]] = packed
+        return pd.factorize(wide.view(np.uint64).ravel())[0].astype(np.intp, copy=False)
+    keys = np.ascontiguousarray(packed).view(np.dtype((np.void, packed.shape[1]))).ravel()
+    code: Ints = np.unique(keys, return_inverse=True)[1]
+    return code
 
 
 def _rectangle(data: ChoiceData, cases: Ints, size: int, order: Ints) -> Placement:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -111,6 +112,7 @@ def _unquoted(response: str) -> str:
     return response[1:-1] if len(response) > 1 and response[0] == response[-1] == "`" else response
 
 
+@lru_cache(maxsize=256)
 def parse_part(text: str, intercept: bool) -> tuple[ParsedTerm, ...]:
     """Terms of one part, checked; the intercept, when there is one, is a term without factors. Nothing is evaluated.
 
