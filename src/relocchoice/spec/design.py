@@ -147,6 +147,8 @@ class Chunk:
 
     def add_moments(self, out: Floats, weights: Floats) -> None:
         """Add to (K,) the weighted mean squares, over the available slots, of all columns but the generic ones."""
+        if not (len(self.zone) or len(self.pool) or len(self.own)):
+            return
         available = self.placement.available
         if available is None:
             available = np.ones(self.placement.rows.shape, dtype=bool)
