@@ -127,6 +127,8 @@ def _wanted() -> str:
 
 
 def _check() -> None:
+    if _wanted() not in ("", "0", "1"):
+        raise ValueError(f"RELOCCHOICE_BUILD_CORE={_wanted()} is not valid; valid: 0, 1, or not set")
     if _wanted() == "0":
         raise NotBuiltError("RELOCCHOICE_BUILD_CORE=0")
     if sys.platform == "win32":

@@ -261,9 +261,16 @@ PyMethodDef methods[] = {
     {"probe", py_probe, METH_VARARGS, "Read memory, or multiply and add, as fast as the machine can."},
     {nullptr, nullptr, 0, nullptr}};
 
+// Python and this file must mean the same by the tables; changed together with CORE_VERSION in fused.py.
+constexpr long VERSION = 1;
+
 PyModuleDef module = {PyModuleDef_HEAD_INIT, "_core", "The compiled core.", -1, methods,
                       nullptr,               nullptr, nullptr,              nullptr};
 
 }  // namespace
 
-PyMODINIT_FUNC PyInit__core() { return PyModule_Create(&module); }
+PyMODINIT_FUNC PyInit__core() {
+    PyObject* made = PyModule_Create(&module);
+    if (made && PyModule_AddIntConstant(made, "VERSION", VERSION) < 0) return nullptr;
+    return made;
+}

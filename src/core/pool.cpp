@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -50,7 +51,11 @@ struct Pool {
     void run(int wanted, int tasks, const std::function<void(int)>& what) {
         while (static_cast<int>(threads.size()) < wanted - 1) {
             const int seat = static_cast<int>(threads.size());
-            threads.emplace_back([this, seat, seen = round.load()] { wait_for_work(seat, seen); });
+            try {
+                threads.emplace_back([this, seat, seen = round.load()] { wait_for_work(seat, seen); });
+            } catch (const std::exception&) {  // the system gives no more: those there are will do
+                break;
+            }
         }
         {
             std::lock_guard<std::mutex> lock(door);

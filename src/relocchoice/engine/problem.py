@@ -141,6 +141,11 @@ class Problem:
         return self.engine.map_reduce(task, self._items(), Sums.plus)
 
     @property
+    def core(self) -> str:
+        """What evaluates this problem now: one of :func:`relocchoice.kernels.fused.levels`."""
+        return NUMPY if self._fused is None else level()
+
+    @property
     def _fused(self) -> Fused | None:
         """The compiled core on these chunks, made once for a design and its families; None where it does not serve."""
         if level() == NUMPY:

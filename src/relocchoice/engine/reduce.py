@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
-from typing import Protocol, TypeVar
+from threading import Lock
+from typing import Any, Protocol, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
@@ -32,13 +33,28 @@ class Serial:
         return pairwise([task(chunk) for chunk in chunks], combine)
 
 
-def one_thread() -> AbstractContextManager[object]:
+@contextmanager
+def one_thread() -> Iterator[None]:
     """Hold the linear algebra library to one thread.
 
     Its products are small here, and a second thread that waits by spinning made a fit up to eight times slower on a
-    busy two-core machine.
+    busy two-core machine. Blocks may overlap in several threads: the last to end lifts the limit.
     """
-    return _blas().limit(limits=1, user_api="blas")
+    with _LOCK:
+        _HELD.append(_blas().limit(limits=1, user_api="blas") if not _HELD else None)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            if len(_HELD) > 1:
+                _HELD.pop()
+            elif (limit := _HELD.pop()) is not None:
+                limit.restore_original_limits()
+
+
+# The limit is the process's own, so that who holds it must be counted for the whole process.
+_LOCK = Lock()
+_HELD: list[Any] = []
 
 
 @cache

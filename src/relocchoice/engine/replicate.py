@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from relocchoice.engine import progress as watching
 from relocchoice.engine.problem import Evaluation, Problem
 from relocchoice.engine.reduce import one_thread
+from relocchoice.kernels.fused import held
 from relocchoice.optimize.newton import maximise
 
 Floats = NDArray[np.float64]
@@ -180,7 +181,7 @@ def _receive(work: Work) -> None:
 
 
 def _run_chunk(chunk: range) -> Replicates:
-    with one_thread():
+    with one_thread(), held(n_threads=1):
         return _WORK[0].run(chunk)
 
 

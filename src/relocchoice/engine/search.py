@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +16,6 @@ from relocchoice.engine.problem import Evaluation, Problem
 from relocchoice.engine.starts import (
     automatic_start,
     is_shape,
-    known_at,
     null_point,
     random_start,
     sample_start,
@@ -24,7 +24,7 @@ from relocchoice.engine.starts import (
     without_shapes,
 )
 from relocchoice.errors import OptionError
-from relocchoice.optimize.newton import Maximum, Step, maximise
+from relocchoice.optimize.newton import Maximum, NotFinite, Step, maximise
 
 Floats = NDArray[np.float64]
 AGREE = 1e-6
@@ -152,8 +152,8 @@ def search(
     start : (p,) user's starting values, or None for automatic ones.
     """
     began = time.perf_counter()
-    known = None if len(problem.shape_constant) else reference.at_zero
-    objective = known_at(problem, known, null_point(problem)) if penalty is None else penalised(problem, penalty)
+    objective = problem.evaluate if penalty is None else penalised(problem, penalty)
+    known = None if len(problem.shape_constant) or penalty is not None else reference.at_zero
 
     def run(free: Floats) -> Maximum[Evaluation]:
         return maximise(
@@ -165,13 +165,15 @@ def search(
             max_iterations=options.max_iterations,
             tolerance=options.tolerance,
             on_step=on_step,
+            at_start=None if free.any() else known,
         )
 
     runs = [] if start is None else [_run_from_user(run, problem.space.restrict(problem.internal_from_user(start)))]
     if not any(run.status in ("maximum", "flat") for run in runs):
         sampled = None if penalty else sample_start(problem, reference.information, options.max_iterations)
         if sampled is not None:
-            runs.append(run(sampled))
+            with suppress(NotFinite):
+                runs.append(run(sampled))
     if not any(run.status in ("maximum", "flat") for run in runs):
         first = automatic_start(problem, reference.at_zero, options.max_iterations, penalty)
         runs.append(run(first))

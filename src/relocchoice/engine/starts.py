@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -17,15 +16,6 @@ Floats = NDArray[np.float64]
 GRID = (1.0, 0.85, 0.7, 0.5, 0.35)
 SAMPLED_VALUES = 2_500_000
 EVERY = 20
-
-
-def known_at(problem: Problem, evaluation: Evaluation | None, point: Floats) -> Callable[[Floats], Evaluation]:
-    """The problem's evaluation, which at one point is known already."""
-
-    def evaluate(free: Floats) -> Evaluation:
-        return evaluation if evaluation is not None and np.array_equal(free, point) else problem.evaluate(free)
-
-    return evaluate
 
 
 def sample_start(problem: Problem, information: Floats, max_iterations: int) -> Floats | None:
@@ -73,14 +63,16 @@ def automatic_start(
         return null
     coefs = ~shape
     bare = without_shapes(problem)
-    plain = known_at(bare, at_zero, null) if penalty is None else penalised(bare, penalty)
+    plain = bare.evaluate if penalty is None else penalised(bare, penalty)
+
+    def of_coefs(at: Evaluation) -> Evaluation:
+        inner = np.ix_(coefs, coefs)
+        return Evaluation(at.value, at.gradient[coefs], at.hessian[inner], at.opg[inner], at.opg_squared[inner])
 
     def evaluate(free_coefs: Floats) -> Evaluation:
         free = null.copy()
         free[coefs] = free_coefs
-        at = plain(free)
-        inner = np.ix_(coefs, coefs)
-        return Evaluation(at.value, at.gradient[coefs], at.hessian[inner], at.opg[inner], at.opg_squared[inner])
+        return of_coefs(plain(free))
 
     found = maximise(
         evaluate,
@@ -89,6 +81,7 @@ def automatic_start(
         problem.space.upper[coefs],
         max_iterations=min(25, max_iterations),
         tolerance=1e-3,
+        at_start=None if at_zero is None or penalty is not None or null[coefs].any() else of_coefs(at_zero),
     )
     first = null.copy()
     first[coefs] = found.x

@@ -24,9 +24,13 @@ from relocchoice.kernels.tree import SlotTree
 from relocchoice.spec.design import Chunk
 from relocchoice.spec.tiles import PLAIN, Filling, Storage
 
+CORE_VERSION = 1  # of the tables that the core reads
+
 try:
     from relocchoice.kernels import _core
 except ImportError:  # installed without a compiler
+    _core = None  # type: ignore[assignment]
+if _core is not None and getattr(_core, "VERSION", 0) != CORE_VERSION:  # left from another state of a checkout
     _core = None  # type: ignore[assignment]
 
 Ints = NDArray[np.intp]
@@ -36,6 +40,7 @@ CHUNK_FIELDS = (
 FILL_FIELDS = ("tiles", "rows", "chosen", "step", "n", "slots")
 LANES = 8
 MOST_NODES = 65
+MOST_THREADS = 1024
 MOST_SUMS = 2**20
 NUMPY = "numpy"
 _THREADS: ContextVar[int | None] = ContextVar("threads", default=None)
@@ -78,12 +83,19 @@ def fill(fillings: Sequence[Filling], columns: Sequence[Floats], scales: Sequenc
 
 
 def threads() -> int:
-    """How many threads an evaluation uses: RELOCCHOICE_NUM_THREADS, or the processors this process may run on."""
+    """How many threads an evaluation uses: RELOCCHOICE_NUM_THREADS, or the processors this process may run on.
+
+    Raises
+    ------
+    OptionError : it is no number from 1 to 1024.
+    """
     held = _THREADS.get()
     if held is not None:
         return held
     asked = os.environ.get("RELOCCHOICE_NUM_THREADS", "")
-    if asked.isdigit() and int(asked) > 0:
+    if asked:
+        if not (asked.isascii() and asked.isdigit() and 1 <= int(asked[:5]) <= MOST_THREADS):
+            raise OptionError.of("RELOCCHOICE_NUM_THREADS", asked, f"a number from 1 to {MOST_THREADS}")
         return int(asked)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -99,7 +111,7 @@ def read_once(memory: Floats) -> float:
 def held(*, n_threads: int | None = None, level: str | None = None) -> Iterator[None]:
     """Use so many threads, or this of :func:`levels`, inside the block.
 
-    Processes that share the processors hold themselves to one thread each.
+    The workers of a bootstrap share the processors, so that each holds itself to one thread.
     """
     tokens = _THREADS.set(n_threads), _LEVEL.set(level)
     try:

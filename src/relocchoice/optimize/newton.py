@@ -102,6 +102,7 @@ def maximise(
     max_iterations: int = 100,
     tolerance: float = 1e-9,
     on_step: Callable[[Step], None] | None = None,
+    at_start: At | None = None,
 ) -> Maximum[At]:
     """Climb from ``start`` to a local maximum within bounds.
 
@@ -113,6 +114,7 @@ def maximise(
         flat.
     tolerance : on the Newton decrement.
     on_step : called with every line of the log.
+    at_start : the evaluation at the start, where it is known already.
 
     Raises
     ------
@@ -120,7 +122,7 @@ def maximise(
     """
     counted = _Counted(objective)
     x = _inside(start, lower, upper)
-    now = counted(x)
+    now = counted(x) if at_start is None else at_start
     if not np.isfinite(now.value):
         raise NotFinite("the function is not finite at the starting values")
     steps: list[Step] = []

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from relocchoice.errors import DataError
-from relocchoice.kernels.fused import level, read_once, threads
+from relocchoice.kernels.fused import NUMPY, read_once, threads
 from relocchoice.results.choice_results import ChoiceResults
 
-MEGABYTES = 64
-ROUNDS = 5
+MEGABYTES = 256
+ROUNDS = 3
 
 
 def performance(results: ChoiceResults) -> pd.Series:
@@ -35,8 +35,8 @@ def performance(results: ChoiceResults) -> pd.Series:
     bandwidth = read_bandwidth()
     return pd.Series(
         {
-            "core": level(),
-            "threads": threads(),
+            "core": problem.core,
+            "threads": threads() if problem.core != NUMPY else 1,
             "passes": passes,
             "seconds a pass": seconds,
             "design, MB": size / 1e6,
@@ -49,7 +49,7 @@ def performance(results: ChoiceResults) -> pd.Series:
 
 
 def read_bandwidth() -> float:
-    """Bytes a second from memory: the best of a few sums over more than the caches hold."""
+    """Bytes a second from memory: the best of a few sums over more than most caches hold."""
     memory = np.ones(MEGABYTES * 2**17)
     best = np.inf
     for _ in range(ROUNDS):

@@ -65,12 +65,13 @@ def prepare(spec: ModelSpec, data: ChoiceData) -> Prepared:
     except StoreError:  # labels that no file can carry
         return _prepare(spec, data)
     kept = _KEPT.setdefault(data, {})
-    if key not in kept:
+    made = kept.get(key)
+    if made is None:
         made = _prepare(spec, data)
-        while len(kept) >= KEPT:
-            kept.pop(next(iter(kept)))
+        for old in list(kept)[: len(kept) - KEPT + 1]:
+            kept.pop(old, None)
         kept[key] = made
-    return kept[key]
+    return made
 
 
 def _prepare(spec: ModelSpec, data: ChoiceData) -> Prepared:
