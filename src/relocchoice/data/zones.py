@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
@@ -16,6 +16,7 @@ from relocchoice.data.counts import convert_counts
 from relocchoice.data.draft import Missing, require_option, unique_name
 from relocchoice.data.frames import Columns, missing_values, pick, read_frame
 from relocchoice.data.labels import encode, encode_canonical, plain_label, show, show_some
+from relocchoice.data.shared import alike
 from relocchoice.errors import DataError, Finding
 
 Ints = NDArray[np.intp]
@@ -245,4 +246,4 @@ def _as_data(table: Zones, tally: Tally, count: str | None, available: str | Non
         cell=list(cells),
         available=available,
     ).settled()
-    return replace(data, notes=(*tally.notes, *data.notes)) if tally.notes else data
+    return alike(data, notes=(*tally.notes, *data.notes)) if tally.notes else data

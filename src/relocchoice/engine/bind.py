@@ -126,11 +126,11 @@ def bind(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> Problem:
         family.slot_order(data.n_alternatives),
         family.slot_group(data.n_alternatives),
         family.shift_invariant,
-        _unconstrained(space)[: len(columns.names)],
+        unconstrained(space)[: len(columns.names)],
         None if lane_of is None else np.unique(lane_of),
         storage(),
     )
-    weights, scale = _weights(data)
+    weights, scale = case_weights(data)
     return Problem(
         design,
         place_families(family, design),
@@ -143,7 +143,7 @@ def bind(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> Problem:
     )
 
 
-def _weights(data: ChoiceData) -> tuple[Floats, float]:
+def case_weights(data: ChoiceData) -> tuple[Floats, float]:
     """Case weights and what they were divided by: the unit of sampling weights has no meaning and must not matter."""
     if data.weights is None:
         return np.ones(data.n_cases), 1.0
@@ -154,7 +154,7 @@ def _weights(data: ChoiceData) -> tuple[Floats, float]:
     return data.weights / scale, scale
 
 
-def _unconstrained(space: ParamSpace) -> NDArray[np.bool_]:
+def unconstrained(space: ParamSpace) -> NDArray[np.bool_]:
     """(p,) parameters that are free, tied to no other and without bounds."""
     alone = (space.matrix != 0).sum(axis=0) == 1
     unbounded = np.isinf(space.lower) & np.isinf(space.upper)
