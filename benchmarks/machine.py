@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from relocchoice.kernels import fused
+
 # An environment may hold a library to another processor than the one it runs on: BLAS at 0.6 of its speed was seen.
 PRESETS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_VERBOSE", "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE")
 THREAD_VARIABLES = (
@@ -77,7 +79,8 @@ def roofline(threads: int, megabytes: int = 256, rounds: int = 7) -> Roofline:
     """Measure it. One interface: a better source replaces the body.
 
     NumPy in ``threads`` Python threads, BLAS held to one thread each: the fastest of several reductions over an array
-    far larger than the caches; products of matrices; ``np.exp`` on blocks that fit the second cache.
+    far larger than the caches, or the compiled core's if that is faster; products of matrices; ``np.exp`` on blocks
+    that fit the second cache.
     """
     from threadpoolctl import threadpool_limits
 
@@ -104,13 +107,24 @@ def roofline(threads: int, megabytes: int = 256, rounds: int = 7) -> Roofline:
         read = min(_fastest(pool, reduction, parts, rounds) for reduction in reductions)
         flops = _fastest(pool, multiply, lanes, rounds)
         exps = _fastest(pool, exponentials, lanes, rounds)
+    if fused.level() != fused.NUMPY:
+        with fused.held(n_threads=threads):
+            read = min(read, *(_seconds(fused.read_once, array) for _ in range(rounds)))
     return Roofline(
         read=array.nbytes / read,
         multiply_add=threads * repeat * 2.0 * size**3 / flops,
         exp=threads * repeat * 100.0 * 8192 / exps,
         threads=threads,
-        source=f"NumPy {np.__version__}",
+        source=f"NumPy {np.__version__} and the compiled core"
+        if fused.level() != fused.NUMPY
+        else f"NumPy {np.__version__}",
     )
+
+
+def _seconds(work: Callable[[Any], Any], argument: Any) -> float:
+    began = time.perf_counter()
+    work(argument)
+    return time.perf_counter() - began
 
 
 def _fastest(pool: ThreadPoolExecutor, work: Callable[[Any], Any], parts: Any, rounds: int) -> float:

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.draws import multinomial_choice, nested_choice
 from benchmarks.peers.protocol import Arrays, load, utilities
-from benchmarks.tasks import multinomial_choice, nested_choice
 
 Floats = NDArray[np.float64]
 Layout = Literal["normal", "commuters", "location"]

@@ -68,6 +68,8 @@ CORE_INLINE void four(const double** out, const double* rows, Int row, Int from,
 
 constexpr Int STEPS = 15;           // tiles (or nodes of tiles) whose rows wait for their products
 constexpr Int ROW = STEPS * LANES;  // doubles of a waiting row
+constexpr Int POOL_STEPS = 31;      // of the pool's rows: many sums, which are fetched from further away
+constexpr Int POOL_ROW = POOL_STEPS * LANES;
 
 // Lower triangle of a b', both of rows that waited.
 CORE_INLINE void multiply_lower(double* sums, const double* a, const double* b, Int n_rows, Int length) {
@@ -79,13 +81,13 @@ CORE_INLINE void multiply_lower(double* sums, const double* a, const double* b, 
         }
 }
 
-// All of a b', both of rows that waited.
+// All of a b', both of the pool's rows that waited.
 CORE_INLINE void multiply_full(double* sums, const double* a, Int n_a, const double* b, Int n_b, Int length) {
     const double* pointers[BLOCK];
     for (Int i = 0; i < blocks(n_a); ++i)
         for (Int j = 0; j < blocks(n_b); ++j, sums += BLOCK_SIZE) {
-            four(pointers, b, ROW, j * BLOCK, n_b);
-            multiply<ROW, LANES, false>(sums, a + i * BLOCK * ROW, pointers, length);
+            four(pointers, b, POOL_ROW, j * BLOCK, n_b);
+            multiply<POOL_ROW, LANES, false>(sums, a + i * BLOCK * POOL_ROW, pointers, length);
         }
 }
 

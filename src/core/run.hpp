@@ -6,11 +6,16 @@ namespace CORE_ISA {
 
 static Int blocks_of(Int n, Int size) { return (n + size - 1) / size; }
 
-static void find_active(const Chunk& c, Space& x) {
+static void find_active(const Job& job, const Chunk& c, Space& x) {
     x.n_active = 0;
     for (Int j = 0; j < c.slots && x.size.pool; ++j)
         for (Int a = 0; a < x.size.pool; ++a)
             if (c.pool_coef[a * c.slots + j] >= 0) { x.active[x.n_active++] = j; break; }
+    for (Int i = 0; i < x.n_active; ++i)
+        for (Int a = 0; a < x.size.pool; ++a) {
+            const Int coef = c.pool_coef[a * c.slots + x.active[i]];
+            x.pool_beta[i * x.size.pool + a] = coef >= 0 ? job.beta[coef] : 0.0;
+        }
 }
 
 static void find_zone_utility(const Job& job, const Chunk& c, Space& x) {
@@ -184,7 +189,7 @@ static void run(const Job& job, Int begin, Int end, double* scratch, double* sum
     for (Int k = 0; k < job.model.n_generic; ++k) x.beta[k] = job.beta[job.model.generic_coef[k]];
     for (Int i = begin; i < end; ++i) {
         if (i == begin || job.chunks[i - 1].layout != job.chunks[i].layout) {
-            find_active(job.chunks[i], x);
+            find_active(job, job.chunks[i], x);
             find_zone_utility(job, job.chunks[i], x);
         }
         run_chunk(job, job.chunks[i], x);

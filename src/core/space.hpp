@@ -26,7 +26,7 @@ struct Space {
     Sizes size;
     // the tile
     V *v, *p, *log_p, *extra, *weighted;
-    double *zone_utility, *beta;                     // beta: of the generic columns
+    double *zone_utility, *beta, *pool_beta;         // coefficients: generic; (active, pool)
     V *top, *log_sum, *log_p_node, *p_node, *value, *on, *log_child, *kappa, *d, *entropy, *square, *direct;
     V *dw, *dlog_sum, *dlog_p, *dentropy, *dlog_child, *dd, *scale, *rank_weight;
     V *own, *extra_own, *whole, *score, *cross;      // (nodes, coefs) ..., (every), (shapes, nodes)
@@ -72,10 +72,10 @@ struct Carver {
 
 static Int padded(Int rows) { return blocks(rows) * BLOCK; }
 
-static Waiting waiting(Carver& c, Int rows, bool own_b) {
+static Waiting waiting(Carver& c, Int rows, Int row, bool own_b) {
     Waiting w;
-    w.a = c.take(padded(rows) * ROW);
-    w.b = own_b ? c.take(padded(rows) * ROW) : nullptr;
+    w.a = c.take(padded(rows) * row);
+    w.b = own_b ? c.take(padded(rows) * row) : nullptr;
     w.sums = nullptr, w.count = 0;
     return w;
 }
@@ -88,6 +88,7 @@ static Int lay_out(const Job& job, double* base, Space& x) {
     x.log_p = c.vectors(s.slots), x.extra = c.vectors(s.slots);
     x.weighted = c.vectors(BLOCK * s.block);
     x.zone_utility = c.take(s.slots), x.beta = c.take(s.generic);
+    x.pool_beta = c.take(s.active * s.pool);
     V** of_nodes[] = {&x.top, &x.log_sum, &x.log_p_node, &x.p_node, &x.value, &x.on, &x.log_child, &x.kappa, &x.d,
                       &x.entropy, &x.square, &x.direct, &x.dw, &x.dlog_sum, &x.dlog_p, &x.dentropy, &x.dlog_child,
                       &x.dd, &x.scale, &x.rank_weight};
@@ -98,12 +99,12 @@ static Int lay_out(const Job& job, double* base, Space& x) {
     x.slot_whole = c.vectors(s.nodes * s.active);
     x.tail = c.take(2 * s.slots * LANES + s.pool * LANES);
     x.active = reinterpret_cast<Int*>(c.take(s.slots));
-    x.rank = waiting(c, s.coefs, true), x.outer = waiting(c, s.every, true);
-    x.outer_squared = waiting(c, s.every, true);
+    x.rank = waiting(c, s.coefs, ROW, true), x.outer = waiting(c, s.every, ROW, true);
+    x.outer_squared = waiting(c, s.every, ROW, true);
     Waiting *pair[] = {&x.pair_h, &x.pair_o, &x.pair_s}, *mix[] = {&x.mix_h, &x.mix_o, &x.mix_s};
-    for (Waiting* w : pair) *w = waiting(c, s.pairs, false);
-    for (Waiting* w : mix) *w = waiting(c, s.mixed, false);
-    x.pool_products = c.take(padded(s.products) * ROW), x.pool_values = c.take(padded(s.pool) * ROW);
+    for (Waiting* w : pair) *w = waiting(c, s.pairs, POOL_ROW, false);
+    for (Waiting* w : mix) *w = waiting(c, s.mixed, POOL_ROW, false);
+    x.pool_products = c.take(padded(s.products) * POOL_ROW), x.pool_values = c.take(padded(s.pool) * POOL_ROW);
     x.pool_count = 0;
     x.sums_begin = base + c.used;
     x.value_sum = c.vectors(1), x.gradient = c.vectors(s.every), x.gradient_pool = c.vectors(s.pool * s.active);

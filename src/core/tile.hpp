@@ -39,7 +39,7 @@ CORE_INLINE void utilities_of(const double* coefficients, Int n_generic, Int col
     for (int u = 0; u < U; ++u) v[u] = sum[u];
 }
 
-CORE_INLINE void utilities(const Job& job, const Chunk& c, const Tile& t, Space& x) {
+CORE_INLINE void utilities(const Chunk& c, const Tile& t, Space& x) {
     const Int n_generic = x.size.generic, column = c.slots * LANES;
     for (Int j = 0; j < c.slots; ++j) x.v[j] = all(x.zone_utility[j]);
     if (t.offset)
@@ -48,12 +48,10 @@ CORE_INLINE void utilities(const Job& job, const Chunk& c, const Tile& t, Space&
     for (; j + 8 <= c.slots; j += 8) utilities_of<8>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
     for (; j + 4 <= c.slots; j += 4) utilities_of<4>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
     for (; j < c.slots; ++j) utilities_of<1>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
-    for (Int a = 0; a < job.model.n_pool; ++a) {
-        const V z = load(t.pool + a * t.n);
-        for (Int s = 0; s < x.n_active; ++s) {
-            const Int coef = c.pool_coef[a * c.slots + x.active[s]];
-            if (coef >= 0) x.v[x.active[s]] += job.beta[coef] * z;
-        }
+    for (Int i = 0; i < x.n_active; ++i) {
+        V sum = x.v[x.active[i]];
+        for (Int a = 0; a < x.size.pool; ++a) sum += x.pool_beta[i * x.size.pool + a] * load(t.pool + a * t.n);
+        x.v[x.active[i]] = sum;
     }
 }
 
@@ -220,7 +218,7 @@ CORE_INLINE void shape_sums(const Tree& tree, const Scales& k, const Tile& t, Sp
 CORE_INLINE void pool_pass(const Job& job, const Chunk& c, const Tile& t, const Tree& tree, const Scales& k, Space& x) {
     const Sizes& s = x.size;
     const Int active = x.n_active, at = x.pool_count;
-    auto row = [&](double* rows, Int r) -> V& { return reinterpret_cast<V*>(rows + r * ROW)[at]; };
+    auto row = [&](double* rows, Int r) -> V& { return reinterpret_cast<V*>(rows + r * POOL_ROW)[at]; };
     for (Int a = 0, product = 0; a < s.pool; ++a) {
         const V z = load(t.pool + a * t.n);
         row(x.pool_values, a) = z;
@@ -278,14 +276,14 @@ CORE_INLINE void pool_pass(const Job& job, const Chunk& c, const Tile& t, const 
         for (Int a = 0; a < s.pool; ++a)
             x.gradient_pool[a * s.active + i] += t.w * x.slot_score[i] * load(t.pool + a * t.n);
     }
-    if (++x.pool_count == STEPS) flush_pool(job.model, x);
+    if (++x.pool_count == POOL_STEPS) flush_pool(job.model, x);
 }
 
 CORE_INLINE void tile(const Job& job, const Chunk& c, const Tile& t, Space& x, double* loglik, Int valid, Ahead& ahead) {
     const Tree tree(c.tree);
     const Scales k{job.shape, (double)job.model.sigma_slope};
     const Sizes& s = x.size;
-    utilities(job, c, t, x);
+    utilities(c, t, x);
     upward(tree, k, x, t.available, t.n, s.shapes > 0);
     const V value = chosen_path(tree, k, x, t.lanes);
     if (loglik) {

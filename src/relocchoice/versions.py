@@ -52,21 +52,22 @@ def versions() -> Versions:
     packages["Python"] = f"{platform.python_version()} ({platform.python_implementation()}, {sys.platform})"
     packages["processor"] = f"{platform.machine()}, {os.cpu_count()} logical"
     packages.update({name: _version(name) for name in PACKAGES})
-    return Versions(packages, core_in_words(), fused.threads() if fused.level() != fused.NUMPY else 1, _blas())
+    core = core_in_words()
+    return Versions(packages, core, fused.threads() if core.startswith("compiled") else 1, _blas())
 
 
 def core_in_words() -> str:
     """Which core serves, and why not the compiled one where it does not."""
-    held, *others = fused.level(), *(level for level in fused.levels() if level not in (fused.level(), fused.NUMPY))
     asked = os.environ.get("RELOCCHOICE_CORE", "")
-    unknown = f"; RELOCCHOICE_CORE={asked} is none of {', '.join(fused.levels())}"
-    note = unknown if asked and asked not in fused.levels() else ""
+    if asked and asked not in fused.levels():
+        return f"none, because RELOCCHOICE_CORE={asked} is none of {', '.join(fused.levels())}"
+    held, *others = fused.level(), *(level for level in fused.levels() if level not in (fused.level(), fused.NUMPY))
     if held != fused.NUMPY:
         also = f" (also {', '.join(others)})" if others else ""
-        return f"compiled, {held}{also}{note}"
+        return f"compiled, {held}{also}"
     if others:
         return f"NumPy (RELOCCHOICE_CORE=numpy; compiled: {', '.join(others)})"
-    return f"NumPy (the compiled core was not built: {_reason()}){note}"
+    return f"NumPy (the compiled core was not built: {_reason()})"
 
 
 def _reason() -> str:

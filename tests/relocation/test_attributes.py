@@ -42,7 +42,6 @@ def test_land_prices_are_those_of_the_text() -> None:
 
 def test_the_scenarios_start_from_the_same_figures() -> None:
     assert cell("Shanghai", LATEST, "land_price") == ready.LAND_PRICE_AWAY
-    assert cell(HOME, LATEST, "land_price") == ready.LAND_PRICE_HOME
     assert cell(HOME, "1990s", "land_rationing") == ready.QUOTA / ready.DEMAND
 
 

@@ -22,7 +22,7 @@ from relocchoice.spec.columns import UtilityColumns
 Ints = NDArray[np.intp]
 Prints = NDArray[np.uint64]
 SAMPLE_CASES = 2000
-SAMPLE_ROWS = 100_000
+SAMPLE_ROWS = 30_000
 
 
 def representatives(data: ChoiceData, columns: UtilityColumns) -> Ints | None:
