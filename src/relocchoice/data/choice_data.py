@@ -50,7 +50,7 @@ class ChoiceData:
         the first of them. None where every case takes one.
     provenance : one line on where data come from that nobody observed, e.g. simulated ones; fits, tables and plots
         made from these data begin with it. Empty for others. Read from ``frame.attrs["provenance"]``.
-    shared : of counts, the choice sets that cases share, whose rows are then spelled out only when asked for; else None.
+    shared : of counts, the choice sets that cases share, whose rows are spelled out only when asked for; else None.
         Data made from these by ``dataclasses.replace`` have rows of their own.
     """
 

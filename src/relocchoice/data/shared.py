@@ -1,7 +1,7 @@
 """Data whose cases share their rows: those of counts, where many choices were made from the same choice set.
 
-The rows are stored once for each choice set. Spelled out, a row a case and alternative, they are only when somebody asks
-for them: of a million choices among two thousand zones these would be four million.
+The rows are stored once for each choice set. Only when somebody asks for them are they spelled out, a row a case and
+alternative: of a million choices among two thousand zones these would be four million.
 """
 
 from __future__ import annotations

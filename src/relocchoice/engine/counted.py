@@ -1,9 +1,9 @@
 """Problems whose cases share their choice sets: counts, which need one evaluation a choice set and not one a case.
 
-To the families here alternatives of one group are interchangeable: the log-likelihood of a case that chose y differs from
-that of one that chose z of the same group, from the same choice set, by (V_y - V_z) / sigma alone, sigma the scale of the
-group: one in a multinomial logit, the lambda of the nest in a nested one. So one case of each choice set and group leads.
-Leaders are a problem like any other, with the weights of all whom they lead; what the others differ by is added:
+To the families here alternatives of one group are interchangeable: the log-likelihood of a case that chose y differs
+from that of one that chose z of the same group, from the same choice set, by (V_y - V_z) / sigma alone, sigma the scale
+of the group: one in a multinomial logit, the lambda of the nest in a nested one. So one case of each choice set and
+group leads. Leaders are a problem like any other, weighted by all whom they lead; what the others differ by is added:
 
     loglik = loglik_leader + d'b / sigma                d = x_y - x_z, and V for the offset where there is one
     score  = score_leader + d / sigma in the coefficients, - d'b / sigma^2 in sigma
@@ -20,7 +20,6 @@ from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
@@ -37,9 +36,9 @@ from relocchoice.kernels.registry import family_for
 from relocchoice.kernels.sums import Sums, nowhere
 from relocchoice.spec.columns import Learned, UtilityColumns
 from relocchoice.spec.design import Chunk, Design, build_design
-from relocchoice.spec.encoding import Encoding
 from relocchoice.spec.formula import FormulaEncoding
 from relocchoice.spec.model import ModelSpec
+from relocchoice.spec.utility import UtilityEncoding
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -331,7 +330,7 @@ class CountedProblem(Problem):
 class Counted:
     """A specification learned on choice sets, and the problem of all cases; ``learned`` has the rows of the sets."""
 
-    learned: Learned[Encoding]
+    learned: Learned[FormulaEncoding] | Learned[UtilityEncoding]
     problem: CountedProblem
 
 
@@ -348,65 +347,54 @@ def bind_counted(spec: ModelSpec, data: ChoiceData) -> Counted | None:
     if not isinstance(family, MultinomialLogit | NestedLogit):
         return None
     first = np.unique(data.shared.of_case, return_index=True)[1]
+    few = few_cases(data, data.shared, first)
     try:
-        learned = spec.specification.evaluate(few_cases(data, data.shared, first), spec.base)
+        learned = spec.specification.evaluate(few, spec.base)
     except FindingsError:
         return None  # what is wrong is told of the cases, by whoever looks at all of them
     if _has_state(learned.encoding) or data.n_cases * len(learned.columns.names) > MOST_GAPS:
         return None
     group = family.slot_group(data.n_alternatives)[data.chosen]
     n_groups = int(group.max()) + 1
-    _, first, of_case = np.unique(data.shared.of_case * n_groups + group, return_index=True, return_inverse=True)
-    if 2 * len(first) > data.n_cases:
+    _, lead, of_case = np.unique(data.shared.of_case * n_groups + group, return_index=True, return_inverse=True)
+    if 2 * len(lead) > data.n_cases:
         return None
-    leaders = _leaders(spec, data, data.shared, learned.columns, first, of_case, group)
-    space = leaders.problem.space
-    movable = unconstrained(space)[: len(learned.columns.names)]
+    few = few if np.array_equal(lead, first) else few_cases(data, data.shared, lead)
+    columns = _on_cases(learned.columns, Shared(data.shared.sets, data.shared.of_case[lead]))
+    lead_problem = bind(spec, columns, few)
+    leaders = _leaders(lead_problem, few, data, of_case, group)
+    movable = unconstrained(lead_problem.space)[: lead_problem.n_coef]
     lane_of = None
-    if leaders.record.lane_of is not None:
-        same = leaders.record.lane_of[of_case] * data.n_alternatives + data.chosen
+    if leaders.lane_of is not None:
+        same = leaders.lane_of[of_case] * data.n_alternatives + data.chosen
         _, start, code = np.unique(same, return_index=True, return_inverse=True)
         lane_of = start[code].astype(np.intp)
-    design = _open(leaders.record, Layout(data, learned.columns, family, movable, lane_of))
+    design = _open(leaders, Layout(data, learned.columns, family, movable, lane_of))
     weights, scale = case_weights(data)
-    shapes = leaders.problem.shape_constant, leaders.problem.shape_matrix
-    problem = CountedProblem(design, Placed(family, design), space, *shapes, weights, scale, lane_of=lane_of)
+    problem = CountedProblem(
+        design,
+        Placed(family, design),
+        lead_problem.space,
+        lead_problem.shape_constant,
+        lead_problem.shape_matrix,
+        weights,
+        scale,
+        lane_of=lane_of,
+    )
     return Counted(learned, problem)
 
 
-def _has_state(encoding: Encoding) -> bool:
+def _has_state(encoding: FormulaEncoding | UtilityEncoding) -> bool:
     """Whether a transformation learned something from the rows, which count each as often as cases have them."""
-    if isinstance(encoding, FormulaEncoding):
-        parts = [*encoding.parts, encoding.offset]
-    else:
-        parts = [*getattr(encoding, "terms", {}).values(), getattr(encoding, "offset", None)]
-    return any(part is not None and len(part.transforms) > 0 for part in parts)
+    own = encoding.parts if isinstance(encoding, FormulaEncoding) else encoding.terms.values()
+    return any(part is not None and len(part.transforms) > 0 for part in (*own, encoding.offset))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Made:
-    """The leaders as bound, and the record of them."""
-
-    problem: Problem
-    record: Leaders
-
-
-def _leaders(
-    spec: ModelSpec,
-    data: ChoiceData,
-    shared: Shared,
-    columns: UtilityColumns,
-    first: Ints,
-    of_case: Ints,
-    group: Ints,
-) -> _Made:
-    """Bind the cases at ``first`` (m,) and measure what the others differ from theirs by."""
-    few = few_cases(data, shared, first)
-    led = Shared(shared.sets, shared.of_case[first])
-    problem = bind(spec, _on_cases(columns, led), few)
+def _leaders(problem: Problem, few: ChoiceData, data: ChoiceData, of_case: Ints, group: Ints) -> Leaders:
+    """What the others differ by from their leaders, who are bound."""
     assert data.chosen is not None
     lane = of_case if problem.lane_of is None else problem.lane_of[of_case]
-    gap, offset = np.zeros((data.n_cases, len(columns.names))), np.zeros(data.n_cases)
+    gap, offset = np.zeros((data.n_cases, problem.n_coef)), np.zeros(data.n_cases)
     where = np.full((2, few.n_cases), -1)
     for position, chunk in enumerate(problem.design.chunks):
         where[0, chunk.placement.cases] = position
@@ -418,9 +406,8 @@ def _leaders(
         gap[cases] = columns_at(chunk, slots, lanes) - columns_at(chunk, own, lanes)
         if chunk.offset is not None:
             offset[cases] = chunk.offset[slots, lanes] - chunk.offset[own, lanes]
-    held = None if columns.offset is None else offset
-    record = Leaders(problem.design, problem.lane_of, of_case.astype(np.intp), group, gap, held)
-    return _Made(problem, record)
+    held = offset if any(chunk.offset is not None for chunk in problem.design.chunks) else None
+    return Leaders(problem.design, problem.lane_of, of_case.astype(np.intp), group, gap, held)
 
 
 def _slot_table(chunk: Chunk, n_alternatives: int) -> Ints:

@@ -66,8 +66,10 @@ class Chunk:
         return self.tiles[lanes // width, :, slots, lanes % width].T
 
     def utilities(self, beta: Floats) -> Floats:
-        """(K,) -> (S, n)."""
+        """(K,) -> (S, n), read-only and of one column in memory where the alternatives alone decide."""
         n_slots, n = self.placement.rows.shape
+        if self.offset is None and not (len(self.generic_coef) or len(self.pool) or len(self.own)):
+            return np.broadcast_to((beta[self.zone_coef] @ self.zone)[:, None], (n_slots, n))
         v = np.zeros((n_slots, n)) if self.offset is None else self.offset.copy()
         if len(self.generic_coef):
             flat = self.generic.reshape(len(self.generic_coef), -1)
