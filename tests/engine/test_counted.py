@@ -123,7 +123,7 @@ def same(left, right) -> None:
 
 @every_model
 @pytest.mark.parametrize("kind", ["one", "kinds", "shut"])
-@pytest.mark.parametrize("weights", [None, "sampling"])
+@pytest.mark.parametrize("weights", ["sampling"])
 def test_every_sum_is_that_of_all_cases(name, kind, weights):
     if kind == "one" and "big" in MODELS[name].spec.formula_text and "tax:big" not in MODELS[name].spec.formula_text:
         return  # one kind of firms tells nothing of what tells kinds apart
@@ -155,7 +155,7 @@ def test_every_sum_is_that_of_all_cases(name, kind, weights):
 
 
 @every_model
-@pytest.mark.parametrize("weights", [None, "frequency", "sampling"])
+@pytest.mark.parametrize("weights", ["frequency", "sampling"])
 def test_fits_are_those_of_data_with_rows_of_their_own(name, weights):
     data = weighted(counted(), weights)
     own = replace(data)
