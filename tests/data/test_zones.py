@@ -182,3 +182,28 @@ def test_many_firms_cost_as_little_as_few():
     assert data.n_cases == 200
     assert data.n_rows == 200 * 200
     assert data.total_weight == 300_000
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int16", "uint8", "float64", "object"])
+def test_numbers_are_counted_in_any_type(dtype):
+    zones = pd.DataFrame({"zone": [7, 3, 250, 11], "rent": [1.0, 2.0, 0.5, 3.0]})
+    chosen = pd.Series([3, 7, 7, 250, 3, 7]).astype(dtype)
+    data = rc.ChoiceData.from_zones(zones, zone="zone", chosen=chosen)
+    assert counted(data) == {(3,): 2.0, (7,): 3.0, (250,): 1.0}
+    with pytest.raises(DataError, match="has 4, chosen by 1 firms"):
+        rc.ChoiceData.from_zones(
+            zones, zone="zone", chosen=pd.Series([3, 4, 7]).astype(dtype if dtype != "float64" else "int64")
+        )
+
+
+@pytest.mark.parametrize("strange", [-5, 8, 10**9])
+def test_numbers_outside_the_table_are_named(strange):
+    zones = pd.DataFrame({"zone": [7, 3, 250, 11], "rent": [1.0, 2.0, 0.5, 3.0]})
+    with pytest.raises(DataError, match=f"has {strange}, chosen by 2 firms"):
+        rc.ChoiceData.from_zones(zones, zone="zone", chosen=[3, strange, 7, strange])
+
+
+def test_numbers_far_apart_are_hashed():
+    zones = pd.DataFrame({"zone": [7, 3 * 10**15, -(2**62)], "rent": [1.0, 2.0, 0.5]})
+    data = rc.ChoiceData.from_zones(zones, zone="zone", chosen=[7, 7, -(2**62), 3 * 10**15])
+    assert counted(data) == {(7,): 2.0, (3 * 10**15,): 1.0, (-(2**62),): 1.0}

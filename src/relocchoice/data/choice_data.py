@@ -15,6 +15,7 @@ from relocchoice.data.frozen import FrozenMap, locked
 
 if TYPE_CHECKING:
     from relocchoice.data.draft import SingleAlternative
+    from relocchoice.data.shared import Shared
     from relocchoice.data.structural import Unavailable
 
 WeightKind = Literal["frequency", "sampling", "choice-based"]
@@ -49,6 +50,8 @@ class ChoiceData:
         the first of them. None where every case takes one.
     provenance : one line on where data come from that nobody observed, e.g. simulated ones; fits, tables and plots
         made from these data begin with it. Empty for others. Read from ``frame.attrs["provenance"]``.
+    shared : of counts, the choice sets that cases share, whose rows are spelled out only when asked for; else None.
+        Data made from these by ``dataclasses.replace`` have rows of their own.
     """
 
     alternatives: pd.Index
@@ -66,6 +69,7 @@ class ChoiceData:
     notes: tuple[str, ...] = field(default=())
     picked: NDArray[np.bool_] | None = None
     provenance: str = ""
+    shared: Shared | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         for name in ("offsets", "row_alternative", "chosen", "weights", "unit", "picked"):
@@ -75,6 +79,13 @@ class ChoiceData:
         for name in ("row_columns", "case_columns", "names"):
             object.__setattr__(self, name, FrozenMap(getattr(self, name)))
         object.__setattr__(self, "notes", tuple(self.notes))
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("row_alternative", "row_columns"):
+            raise AttributeError(f"ChoiceData has no attribute {name!r}", name=name, obj=self)
+        from relocchoice.data import shared
+
+        return shared.spell_out(self, name)
 
     # ------------------------------------------------------------------------------------------------ making one
 
@@ -94,7 +105,7 @@ class ChoiceData:
     @property
     def n_rows(self) -> int:
         """Number of pairs of a case and an available alternative."""
-        return len(self.row_alternative)
+        return int(self.offsets[-1])
 
     @property
     def n_alternatives(self) -> int:
@@ -124,7 +135,8 @@ class ChoiceData:
     def columns(self) -> tuple[str, ...]:
         """Every name that :meth:`row_frame` knows: the roles' columns (not the choice), then row and case columns."""
         roles = [self.names[role] for role in ("case", "alternative", "unit", "weights") if self._holds(role)]
-        return tuple(dict.fromkeys([*roles, *self.row_columns, *self.case_columns]))
+        rows = self.row_columns if self.shared is None else self.shared.sets.row_columns
+        return tuple(dict.fromkeys([*roles, *rows, *self.case_columns]))
 
     def _holds(self, role: str) -> bool:
         held = {"unit": self.unit is not None, "weights": self.weights is not None}

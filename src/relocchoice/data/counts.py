@@ -17,12 +17,14 @@ from relocchoice.data.draft import Draft, Policy, odd_flag, read_flags, require_
 from relocchoice.data.frames import Columns, comparable, pick, read_frame
 from relocchoice.data.labels import UNKNOWN, Encoded, encode, encode_canonical, index_of, plain_label, show
 from relocchoice.data.long import read_available, read_roles
+from relocchoice.data.shared import sharing
 from relocchoice.data.structural import UnavailableRule, Zeros, read_rules
 from relocchoice.data.structural_counts import column_notes, excused, mark_rules, mark_zeros
 from relocchoice.data.wide import Universe, interleave, read_universe
 from relocchoice.errors import DataError, Finding
 
 Absent = Literal["error", "zero", "unavailable"]
+SHARED_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -382,28 +384,31 @@ def _spelled_out(outcome: Outcome, cells: ChoiceData, tabulation: Tabulation) ->
         )
         return Outcome(outcome.draft, (finding,), None)
     cell = cells.row_case()[rows]
-    data = cells.select(cell)
     labels = cells.alternatives[cells.row_alternative[rows]].tolist()
-    empty = cells.n_cases - len(np.unique(cell))
+    used, set_of_case = np.unique(cell, return_inverse=True)
+    empty = cells.n_cases - len(used)
     notes = [*tabulation.notes, *cells.notes] + (
         [f"{empty} of {cells.n_cases} cells dropped: no choice was counted in them"] if empty else []
     )
-    row_columns = {name: series for name, series in data.row_columns.items() if name != count}
+    row_columns = {name: series for name, series in cells.row_columns.items() if name != count}
     names = {role: name for role, name in cells.names.items() if role not in ("case", "available")}
-    taken = {**row_columns, **data.case_columns, **dict.fromkeys(names.values())}
-    return replace(
-        outcome,
-        data=replace(
-            data,
-            cases=_case_labels(cells.cases.take(cell).tolist(), labels),
-            chosen=cells.row_alternative[rows],
-            weights=counts[rows].astype(np.float64),
-            weight_kind="frequency",
-            row_columns=row_columns,
-            names={"case": unique_name("case", taken), **names},
-            notes=tuple(notes),
-        ),
+    taken = {**row_columns, **cells.case_columns, **dict.fromkeys(names.values())}
+    sets = replace(cells, row_columns=row_columns)
+    sets = sets.select(used) if empty else sets
+    data = sharing(
+        sets,
+        set_of_case.astype(np.intp),
+        cases=_case_labels(cells.cases.take(cell).tolist(), labels),
+        chosen=cells.row_alternative[rows],
+        weights=counts[rows].astype(np.float64),
+        weight_kind="frequency",
+        unit=None if cells.unit is None else cells.unit[cell],
+        case_columns={name: pick(series, cell) for name, series in cells.case_columns.items()},
+        names={"case": unique_name("case", taken), **names},
+        notes=tuple(notes),
     )
+    # Data that are small have rows of their own: to look at, and to change.
+    return replace(outcome, data=data if data.n_rows >= SHARED_ROWS else replace(data))
 
 
 def _case_labels(cells: list[str], alternatives: list[Any]) -> pd.Index:

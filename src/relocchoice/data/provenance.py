@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from relocchoice.data.labels import show
+from relocchoice.data.shared import alike
 from relocchoice.errors import DataError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def with_provenance(data: ChoiceData, provenance: object) -> ChoiceData:
     """See :meth:`ChoiceData.with_provenance`."""
     if not isinstance(provenance, str) or len(provenance.splitlines()) > 1:
         raise DataError(f"provenance={show(provenance)} is not one line of text")
-    return replace(data, provenance=provenance.strip())
+    return alike(data, provenance=provenance.strip())
 
 
 def carried(data: ChoiceData, *frames: Any) -> ChoiceData:

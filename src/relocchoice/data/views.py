@@ -16,6 +16,7 @@ from relocchoice.data.choice_data import ChoiceData, WeightKind
 from relocchoice.data.draft import require_option
 from relocchoice.data.frames import Columns, comparable, missing_values, pick
 from relocchoice.data.labels import plain_label, show
+from relocchoice.data.shared import alike
 from relocchoice.errors import DataError, Finding
 
 
@@ -291,7 +292,7 @@ def with_weights(data: ChoiceData, weights: Any, kind: WeightKind) -> ChoiceData
     if findings:
         raise DataError(findings)
     names = {role: name for role, name in data.names.items() if role != "weights"}
-    return replace(data, weights=values, weight_kind=kind, names=names)
+    return alike(data, weights=values, weight_kind=kind, names=names)
 
 
 def _weights_by_case(data: ChoiceData, weights: Any) -> NDArray[np.float64]:

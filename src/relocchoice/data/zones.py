@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
@@ -16,10 +16,12 @@ from relocchoice.data.counts import convert_counts
 from relocchoice.data.draft import Missing, require_option, unique_name
 from relocchoice.data.frames import Columns, missing_values, pick, read_frame
 from relocchoice.data.labels import encode, encode_canonical, plain_label, show, show_some
+from relocchoice.data.shared import alike
 from relocchoice.errors import DataError, Finding
 
 Ints = NDArray[np.intp]
 ONE_COLUMN = "chosen"
+SPREAD = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,28 +153,51 @@ def _read_firms(chosen: Any, firms: Any, by: str | Sequence[str] | None) -> _Fir
 
 
 def _counted(table: Zones, firms: _Firms, missing: Missing) -> Tally:
+    quick = None if firms.by else _whole_numbers(table, firms.chosen)
+    if quick is not None:
+        return Tally(quick[None, :], {})
     n = len(firms.chosen)
     found = encode(firms.chosen, firms.column)
     lost = {firms.column: found.codes < 0}
     lost |= {name: missing_values(series) for name, series in firms.by.items()}
     lost = {name: mask for name, mask in lost.items() if mask.any()}
     gone = np.logical_or.reduce([np.zeros(n, dtype=bool), *lost.values()])
+    kept = found.codes[~gone] if lost else found.codes
     row = _row_of_zone(table)[_position(table, found.labels)]
+    chosen = np.bincount(kept, minlength=len(found.labels))
     findings = [] if missing == "drop" else [_missing(name, mask) for name, mask in lost.items()]
-    findings += _unknown(table, firms, found.labels, np.bincount(found.codes[~gone], minlength=len(found.labels)), row)
+    findings += _unknown(table, firms, found.labels, chosen, row)
     if not findings and gone.all():
         findings.append(
             Finding("empty", f"no firm is left: all {n} have a missing value" if n else "there are no firms")
         )
     if findings:
         raise DataError(findings)
-    cell, cells = _cells(
-        {name: pick(series, np.flatnonzero(~gone)) for name, series in firms.by.items()}, n - int(gone.sum())
-    )
-    width, kinds = len(table.codes), int(cell.max(initial=0)) + 1
-    counts = np.bincount(cell * width + row[found.codes[~gone]], minlength=kinds * width).astype(np.float64)
     notes = (loss_note("firm", int(gone.sum()), n, {k: int(mask.sum()) for k, mask in lost.items()}),) if lost else ()
+    width = len(table.codes)
+    if not firms.by:
+        here = chosen > 0
+        counts = np.zeros((1, width))
+        counts[0, row[here]] = chosen[here]
+        return Tally(counts, {}, notes)
+    cell, cells = _cells({name: pick(series, np.flatnonzero(~gone)) for name, series in firms.by.items()}, len(kept))
+    kinds = int(cell.max(initial=0)) + 1
+    counts = np.bincount(cell * width + row[kept], minlength=kinds * width).astype(np.float64)
     return Tally(counts.reshape(kinds, width), cells, notes)
+
+
+def _whole_numbers(table: Zones, chosen: pd.Series) -> NDArray[np.float64] | None:
+    """(J,) counts of zones that whole numbers name, without hashing; None where they do not, or not so closely."""
+    labels = table.labels.to_numpy()
+    if chosen.dtype.kind not in "iu" or labels.dtype.kind not in "iu" or not len(chosen):
+        return None
+    low, high = int(labels.min()), int(labels.max())
+    values = chosen.to_numpy()
+    if high - low > SPREAD * len(labels) or int(values.min()) < low or int(values.max()) > high:
+        return None
+    counts = np.bincount(values - low, minlength=high - low + 1)
+    found = counts[labels - low]
+    return found[table.codes].astype(np.float64) if found.sum() == len(values) else None
 
 
 def _position(table: Zones, labels: pd.Index) -> Ints:
@@ -245,4 +270,4 @@ def _as_data(table: Zones, tally: Tally, count: str | None, available: str | Non
         cell=list(cells),
         available=available,
     ).settled()
-    return replace(data, notes=(*tally.notes, *data.notes)) if tally.notes else data
+    return alike(data, notes=(*tally.notes, *data.notes)) if tally.notes else data

@@ -52,7 +52,8 @@ def shape_map(spec: ModelSpec, family: Family) -> ShapeMap:
     """One parameter a shape, or a single one for all nests that are not degenerate (``lambdas="common"``)."""
     names = family.shape_names()
     n_shape = len(names)
-    free = np.array([name not in degenerate_lambdas(spec) for name in names], dtype=bool)
+    idle = degenerate_lambdas(spec)
+    free = np.array([name not in idle for name in names], dtype=bool)
     if spec.lambdas == "free" or n_shape == 0:
         return ShapeMap(names, np.zeros(n_shape), np.eye(n_shape))
     if not free.any():
@@ -71,12 +72,10 @@ def degenerate_lambdas(spec: ModelSpec) -> tuple[str, ...]:
 
 def _whole(nests: NestTree) -> tuple[str, ...]:
     """Nests that hold every alternative: their lambda is the scale of all utilities."""
-    below = np.zeros(len(nests.nodes), dtype=int)
-    for nest in nests.leaf_parent:
-        at = int(nest)
-        while at >= 0:
-            below[at] += 1
-            at = int(nests.node_parent[at])
+    below = np.bincount(nests.leaf_parent[nests.leaf_parent >= 0], minlength=len(nests.nodes))
+    for node in reversed(range(len(nests.nodes))):  # parents come before their children
+        if nests.node_parent[node] >= 0:
+            below[nests.node_parent[node]] += below[node]
     return tuple(node for node, count in zip(nests.nodes, below, strict=True) if count == len(nests.leaves))
 
 
@@ -126,11 +125,11 @@ def bind(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> Problem:
         family.slot_order(data.n_alternatives),
         family.slot_group(data.n_alternatives),
         family.shift_invariant,
-        _unconstrained(space)[: len(columns.names)],
+        unconstrained(space)[: len(columns.names)],
         None if lane_of is None else np.unique(lane_of),
         storage(),
     )
-    weights, scale = _weights(data)
+    weights, scale = case_weights(data)
     return Problem(
         design,
         place_families(family, design),
@@ -143,7 +142,7 @@ def bind(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> Problem:
     )
 
 
-def _weights(data: ChoiceData) -> tuple[Floats, float]:
+def case_weights(data: ChoiceData) -> tuple[Floats, float]:
     """Case weights and what they were divided by: the unit of sampling weights has no meaning and must not matter."""
     if data.weights is None:
         return np.ones(data.n_cases), 1.0
@@ -154,7 +153,7 @@ def _weights(data: ChoiceData) -> tuple[Floats, float]:
     return data.weights / scale, scale
 
 
-def _unconstrained(space: ParamSpace) -> NDArray[np.bool_]:
+def unconstrained(space: ParamSpace) -> NDArray[np.bool_]:
     """(p,) parameters that are free, tied to no other and without bounds."""
     alone = (space.matrix != 0).sum(axis=0) == 1
     unbounded = np.isinf(space.lower) & np.isinf(space.upper)

@@ -72,7 +72,7 @@ class Pairs:
         """(m, q) the gains of some pairs of a chunk as rows: gain = row @ direction."""
         chunk = self.chunks[position]
         chosen = chunk.placement.chosen[lanes]
-        rows: Floats = (_columns(chunk, chosen, lanes) - _columns(chunk, slots, lanes)) @ self.lift
+        rows: Floats = (columns_at(chunk, chosen, lanes) - columns_at(chunk, slots, lanes)) @ self.lift
         return rows
 
     def without(self, gone: tuple[Bools | None, ...]) -> Pairs:
@@ -97,7 +97,7 @@ def _alternatives(chunk: Chunk) -> Ints:
     return np.broadcast_to(alternative, place.rows.shape)
 
 
-def _columns(chunk: Chunk, slots: Ints, lanes: Ints) -> Floats:
+def columns_at(chunk: Chunk, slots: Ints, lanes: Ints) -> Floats:
     """(m, K) columns of some slots of a chunk."""
     out = np.zeros((len(slots), chunk.n_coef))
     if len(chunk.generic_coef):

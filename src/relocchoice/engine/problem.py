@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -56,7 +56,7 @@ class Problem:
     """
 
     design: Design
-    families: tuple[Family, ...]
+    families: Sequence[Family]
     space: ParamSpace
     shape_constant: Floats
     shape_matrix: Floats
@@ -80,6 +80,22 @@ class Problem:
     @property
     def n_coef(self) -> int:
         return len(self.design.names)
+
+    @property
+    def laid_out(self) -> bool:
+        """Whether the cases stand in the chunks; otherwise they are laid out when somebody looks at them."""
+        return True
+
+    def everywhere(self, family: Family) -> Sequence[Family]:
+        """A family that needs no placing, on every chunk."""
+        return tuple(family for _ in self.families)
+
+    def without_offset(self) -> Problem:
+        """The problem without the offset of the utilities; itself where there is none."""
+        chunks = self.design.chunks
+        if all(chunk.offset is None for chunk in chunks):
+            return self
+        return replace(self, design=replace(self.design, chunks=tuple(replace(c, offset=None) for c in chunks)))
 
     def internal(self, free: Floats) -> Floats:
         """(q,) -> (p,) parameters of the table as the chunks use them (centred columns)."""
@@ -175,14 +191,18 @@ class Problem:
 
     def scores(self, free: Floats) -> Floats:
         """(n, q) unweighted scores of the free parameters in the order of the data."""
-        theta, pull = self.internal(free), self._pull
+        scores: Floats = self.kernel_scores(self.internal(free)) @ self._pull
+        return scores
+
+    def kernel_scores(self, theta: Floats) -> Floats:
+        """(n, K + L) unweighted scores of coefficients and shapes at internal parameters of the table."""
 
         def task(item: tuple[Chunk, Family]) -> Floats:
             scores = self._contributions(item, theta, 1).scores
             assert scores is not None
-            return scores.T @ pull
+            return scores.T
 
-        return self._by_case(task, (self.design.n_cases, pull.shape[1]))
+        return self._by_case(task, (self.design.n_cases, self.n_coef + len(self.shape_constant)))
 
     def probabilities(self, theta: Floats, n_alternatives: int) -> Floats:
         """(n, J) choice probabilities at internal parameters of the table, zero where unavailable.
@@ -237,7 +257,7 @@ def _by_alternative(chunk: Chunk, values: Floats, n_alternatives: int) -> Floats
 
 
 # Beside the designs, not in them: a design is what the data are, this is how they are read.
-_FUSED: WeakKeyDictionary[Design, dict[tuple[Family, ...], Fused | None]] = WeakKeyDictionary()
+_FUSED: WeakKeyDictionary[Design, dict[Sequence[Family], Fused | None]] = WeakKeyDictionary()
 
 
 def _sums(part: Contributions, weights: Floats, squares: Floats, p: int) -> Sums:

@@ -126,14 +126,11 @@ def reference_information(problem: Problem) -> Floats:
 
 def _bare_problem(problem: Problem) -> Problem:
     """The problem without offset and with fixed coefficients at zero: at zero all shares are equal."""
-    constant, design = problem.space.constant.copy(), problem.design
-    offsets = any(chunk.offset is not None for chunk in design.chunks)
-    if not offsets and not constant[: problem.n_coef].any():
+    constant, bare = problem.space.constant.copy(), problem.without_offset()
+    if bare is problem and not constant[: problem.n_coef].any():
         return problem
     constant[: problem.n_coef] = 0.0
-    if offsets:
-        design = replace(design, chunks=tuple(replace(chunk, offset=None) for chunk in design.chunks))
-    return replace(problem, space=replace(problem.space, constant=constant), design=design)
+    return replace(bare, space=replace(problem.space, constant=constant))
 
 
 def search(

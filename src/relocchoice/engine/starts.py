@@ -27,6 +27,8 @@ def sample_start(problem: Problem, information: Floats, max_iterations: int) -> 
     ----------
     information : (q, q) at zero coefficients, of the whole problem.
     """
+    if not problem.laid_out:
+        return None
     chunks, families = problem.design.chunks, problem.families
     if len(chunks) < 2 * EVERY or sum(chunk.tiles.size for chunk in chunks) < SAMPLED_VALUES:
         return None
@@ -103,7 +105,7 @@ def without_shapes(problem: Problem) -> Problem:
         return problem
     return replace(
         problem,
-        families=tuple(MultinomialLogit() for _ in problem.families),
+        families=problem.everywhere(MultinomialLogit()),
         shape_constant=np.empty(0),
         shape_matrix=np.empty((0, problem.shape_matrix.shape[1])),
     )

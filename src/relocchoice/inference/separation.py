@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relocchoice.engine.bind import Bound, degenerate_lambdas
+from relocchoice.engine.counted import CountedProblem
 from relocchoice.engine.limit import Held, holding, without
 from relocchoice.engine.pairs import Pairs
 from relocchoice.engine.problem import Problem
@@ -40,6 +41,7 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 Kind = Literal["none", "quasi-complete", "complete"]
 TRACE = 1e-8
+SPANNING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,6 +156,8 @@ def certify(spec: ModelSpec, bound: Bound, reference: Floats | None = None) -> C
         return _nothing(problem, judged, exact, reason)
     scale = _scale(problem, free, reference)
     signs = _signs(problem, free)
+    if _plainly_overlapping(spec, bound, free, scale):
+        return replace(_nothing(problem, judged, exact, reason), passes=1)
     cone = recession_cone(Pairs.of(problem, free, scale), signs)
     nests = _nest_notes(spec, bound, free, scale, signs)
     plain = replace(_nothing(problem, judged, exact, reason), nests=nests, rows=cone.rows, passes=cone.passes)
@@ -211,7 +215,7 @@ def _signs(problem: Problem, free: Ints) -> Signs:
 
 def _validity(spec: ModelSpec, problem: Problem) -> tuple[bool, bool, str]:
     """Whether the family can be judged, whether without condition, and the condition or the reason in words."""
-    if any(chunk.placement.picked is not None for chunk in problem.design.chunks):
+    if problem.laid_out and any(chunk.placement.picked is not None for chunk in problem.design.chunks):
         return False, False, "the certificate does not cover cases that take several alternatives"
     if spec.family == "multinomial":
         return True, True, ""
@@ -236,6 +240,25 @@ def _one_scale(tree: NestTree, problem: Problem) -> bool:
     constant = problem.shape_constant + problem.shape_matrix @ problem.space.constant[problem.n_coef :]
     same = not np.ptp(shapes, axis=0).any() and not np.ptp(constant)
     return len(depths) == 1 and bool(same)
+
+
+def _plainly_overlapping(spec: ModelSpec, bound: Bound, free: Ints, scale: Floats) -> bool:
+    """Whether alternatives that were chosen from the same sets, in each nest with a lambda of its own, tell it at once.
+
+    Of two alternatives that were both chosen where the other could have been, neither may lose: a direction that
+    separates changes no difference between them, and if those differences span all directions there is none.
+    """
+    problem = bound.problem
+    if not isinstance(problem, CountedProblem) or not (problem.weights > 0).all():
+        return False
+    spread = problem.spread_within_groups(free, 1.0 / scale)
+    loose = {-1} if spec.nests is None else {-1, *_loose_nests(spec, bound)}
+    return all(group in spread and _spans(spread[group]) for group in loose)
+
+
+def _spans(gram: Floats) -> bool:
+    values = np.linalg.eigvalsh(gram)
+    return bool(values[0] > SPANNING * values[-1])
 
 
 def _always_consistent(tree: NestTree, problem: Problem) -> bool:
@@ -264,17 +287,27 @@ def _nest_notes(spec: ModelSpec, bound: Bound, free: Ints, scale: Floats, signs:
     """Nests with a free lambda in which the choices alone are separated."""
     if spec.nests is None:
         return ()
+    groups = spec.nests.parents_of(list(bound.data.alternatives))
+    out = []
+    for m in _loose_nests(spec, bound):
+        within = Pairs.of(bound.problem, free, scale, np.where(groups == m, m, -1))
+        if recession_cone(within, signs).separated:
+            out.append(spec.nests.nodes[m])
+    return tuple(out)
+
+
+def _loose_nests(spec: ModelSpec, bound: Bound) -> list[int]:
+    """Nests of several alternatives with a free lambda."""
+    assert spec.nests is not None
     problem = bound.problem
     loose = np.abs(problem.shape_matrix @ problem.space.matrix[problem.n_coef :]).sum(axis=1) > 0
     groups = spec.nests.parents_of(list(bound.data.alternatives))
     idle = degenerate_lambdas(spec)
-    out = []
-    for m, node in enumerate(spec.nests.nodes):
-        if loose[m] and f"lambda:{node}" not in idle and (groups == m).sum() > 1:
-            within = Pairs.of(problem, free, scale, np.where(groups == m, m, -1))
-            if recession_cone(within, signs).separated:
-                out.append(node)
-    return tuple(out)
+    return [
+        m
+        for m, node in enumerate(spec.nests.nodes)
+        if loose[m] and f"lambda:{node}" not in idle and (groups == m).sum() > 1
+    ]
 
 
 def _separated(

@@ -75,6 +75,8 @@ class NestedLogit:
         n = v.shape[1]
         if np.any(shape <= 0):
             return Local(np.full(n, -np.inf))
+        if order < 2 and available is None and v.strides[1] == 0:
+            v = v[:, :1]  # the same utilities in all cases: what does not depend on the choice has one column
         up = _upward(self._placed(), v, available, self._scales(shape))
         path = _chosen_path(up, chosen)
         if order == 0:
@@ -188,7 +190,7 @@ def _log_sum_exp(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 
 def _chosen_path(up: _Upward, chosen: NDArray[np.intp]) -> _Path:
     tree = up.tree
-    lanes = np.arange(len(chosen))
+    lanes = np.arange(len(chosen)) if up.log_p_slot.shape[1] == len(chosen) else 0
     log_slot = up.log_p_slot[chosen, lanes]
     on = (tree.start[:, None] <= chosen) & (chosen < tree.stop[:, None])
     log_child = np.where(tree.slot_parent[chosen] == np.arange(tree.n_nodes)[:, None], log_slot, 0.0)

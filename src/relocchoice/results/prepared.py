@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.engine.bind import Bound, bind
+from relocchoice.engine.counted import bind_counted
 from relocchoice.engine.loglik import constants_loglik, null_loglik
 from relocchoice.engine.problem import Problem
 from relocchoice.engine.search import Reference, reference_of
@@ -75,8 +76,12 @@ def prepare(spec: ModelSpec, data: ChoiceData) -> Prepared:
 
 
 def _prepare(spec: ModelSpec, data: ChoiceData) -> Prepared:
-    learned = spec.specification.evaluate(data, spec.base)
-    problem = bind(spec, learned.columns, data)
+    counted = bind_counted(spec, data)
+    if counted is None:
+        learned = spec.specification.evaluate(data, spec.base)
+        problem = bind(spec, learned.columns, data)
+    else:
+        learned, problem = counted.learned, counted.problem
     reference = identifiable(problem)
     return Prepared(
         encoding=learned.encoding,

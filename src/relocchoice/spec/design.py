@@ -66,8 +66,10 @@ class Chunk:
         return self.tiles[lanes // width, :, slots, lanes % width].T
 
     def utilities(self, beta: Floats) -> Floats:
-        """(K,) -> (S, n)."""
+        """(K,) -> (S, n), read-only and of one column in memory where the alternatives alone decide."""
         n_slots, n = self.placement.rows.shape
+        if self.offset is None and not (len(self.generic_coef) or len(self.pool) or len(self.own)):
+            return np.broadcast_to((beta[self.zone_coef] @ self.zone)[:, None], (n_slots, n))
         v = np.zeros((n_slots, n)) if self.offset is None else self.offset.copy()
         if len(self.generic_coef):
             flat = self.generic.reshape(len(self.generic_coef), -1)
@@ -203,6 +205,7 @@ def build_design(
     movable: NDArray[np.bool_] | None = None,
     cases: Ints | None = None,
     storage: Storage = PLAIN,
+    moved: Centring | None = None,
 ) -> Design:
     """Lay the columns out in chunks.
 
@@ -214,12 +217,13 @@ def build_design(
     movable : (K,) which coefficients are free of constraints; centring touches no others. None: all are.
     cases : positions of the cases to lay out; None: all. Means and ranges are those of all cases.
     storage : how the generic columns are stored.
+    moved : the centring of another design of these columns; None: their own.
     """
     columns = _merged(columns)
     labelled = any(not isinstance(column.coef, (int, np.integer)) for column in columns.columns)
     everywhere = labelled or data.n_rows == data.n_cases * data.n_alternatives
     movable = np.ones(len(columns.names), dtype=bool) if movable is None else movable
-    moved = centring(data, columns, movable, shift_invariant)
+    moved = centring(data, columns, movable, shift_invariant) if moved is None else moved
     sorted_columns = _sort_columns(data, columns, everywhere, shift_invariant)
     width = max(1, CHUNK_VALUES // max(4, len(sorted_columns.generic)))
     placed = list(_placed(data, order, group, labelled, width, cases))

@@ -40,12 +40,18 @@ def find_label(label: Label, labels: Sequence[Label]) -> int | None:
 
 def find_labels(wanted: Iterable[Label], labels: Iterable[Label]) -> list[int | None]:
     """:func:`find_label` for many labels in one pass."""
-    values: dict[Any, int] = {}
-    texts: dict[str, int] = {}
-    for position, label in enumerate(labels):
-        values.setdefault(_key(label), position)
-        texts.setdefault(str(label), position)
-    return [values.get(_key(label), texts.get(str(label))) for label in wanted]
+    wanted, labels = list(wanted), list(labels)
+    if {type(label) for label in (*wanted, *labels)} & {bool, np.bool_}:
+        keys, sought = [_key(label) for label in labels], [_key(label) for label in wanted]
+    else:
+        keys, sought = labels, wanted
+    last = len(labels) - 1
+    values = dict(zip(reversed(keys), range(last, -1, -1), strict=True))
+    found = [values.get(key) for key in sought]
+    if None in found:
+        texts = dict(zip(map(str, reversed(labels)), range(last, -1, -1), strict=True))
+        found = [texts.get(str(w)) if at is None else at for w, at in zip(wanted, found, strict=True)]
+    return found
 
 
 def _key(label: Label) -> Any:

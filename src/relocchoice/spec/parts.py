@@ -125,6 +125,10 @@ def parse_part(text: str, intercept: bool) -> tuple[ParsedTerm, ...]:
     ------
     SpecificationError : names the part, what is wrong with it and what to write instead.
     """
+    return _parsed_once(text, intercept) if isinstance(text, str) else _parsed(text, intercept)
+
+
+def _parsed(text: str, intercept: bool) -> tuple[ParsedTerm, ...]:
     _check_tokens(text)
     parser = DefaultFormulaParser(include_intercept=False, feature_flags=DefaultFormulaParser.FeatureFlags.NONE)
     try:
@@ -139,6 +143,9 @@ def parse_part(text: str, intercept: bool) -> tuple[ParsedTerm, ...]:
     if not parsed and text.replace(" ", "") not in ("0", "-1", "+0", "1", "1-1"):
         raise SpecificationError(f"no term is left of {text!r}; write 0 for a part without terms")
     return parsed
+
+
+_parsed_once = lru_cache(maxsize=256)(_parsed)  # a fit reads each part several times
 
 
 def _check_tokens(text: str) -> None:
