@@ -69,7 +69,7 @@ def prepare(spec: ModelSpec, data: ChoiceData) -> Prepared:
     made = kept.get(key)
     if made is None:
         made = _prepare(spec, data)
-        for old in list(kept)[: len(kept) - KEPT + 1]:
+        for old in list(kept)[: max(0, len(kept) - KEPT + 1)]:
             kept.pop(old, None)
         kept[key] = made
     return made
