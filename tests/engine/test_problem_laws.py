@@ -89,7 +89,7 @@ def test_the_engine_does_not_matter(name, engine):
 @every_model
 def test_the_chunks_do_not_matter(monkeypatch, name):
     whole = fitted(name)
-    monkeypatch.setattr(design_module, "CHUNK_VALUES", 1000)
+    monkeypatch.setattr(design_module, "CHUNK_VALUES", 300)
     cut = MODELS[name].fit(data())
     assert len(cut.problem.problem.design.chunks) > len(whole.problem.problem.design.chunks)
     assert cut.llf == pytest.approx(whole.llf, rel=1e-12)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from relocchoice.kernels.protocol import Curvature, Family, SlotVector, Succession
+from relocchoice.kernels.protocol import Family, Local, SlotVector, Succession
 from relocchoice.kernels.registry import FAMILIES, family_for
 from relocchoice.spec.formula import Formula
 from relocchoice.spec.model import ModelSpec, Normalisation
@@ -107,9 +107,11 @@ def variance(succession: Succession) -> Floats:
     return out
 
 
-def expand(curvature: Curvature, chosen: NDArray[np.intp]) -> Expanded:
+def expand(local: Local, chosen: NDArray[np.intp]) -> Expanded:
     """The matrices that the structure of a curvature stands for."""
-    size, n = curvature.diagonal.shape
+    assert local.curvature is not None
+    assert local.dv is not None
+    curvature, (size, n) = local.curvature, local.dv.shape
     own = np.stack([dense(q.own, (size, n)) for q in curvature.vectors])
     whole = own.copy()
     for r, vector in enumerate(curvature.vectors):
@@ -119,7 +121,7 @@ def expand(curvature: Curvature, chosen: NDArray[np.intp]) -> Expanded:
     gradient = np.einsum("rn,rsn->sn", curvature.gradient_mix, own)
     gradient[chosen, np.arange(n)] += curvature.chosen_weight
     hessian = np.einsum("rn,rsn,rtn->stn", curvature.weights, whole, whole)
-    hessian[np.arange(size), np.arange(size)] += curvature.diagonal
+    hessian[np.arange(size), np.arange(size)] += curvature.diagonal(size)
     if curvature.succession is not None:
         hessian -= variance(curvature.succession)
     cross = np.einsum("lrn,rsn->lsn", curvature.cross, own)

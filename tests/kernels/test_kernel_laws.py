@@ -79,7 +79,7 @@ def test_scores_are_the_numeric_derivatives(name, seed, masked):
     numeric = derivative(loglik, np.concatenate([np.zeros(size), case.shape]))
     np.testing.assert_allclose(local.dv, numeric[:size], atol=1e-8)
     np.testing.assert_allclose(local.dshape, numeric[size:], atol=1e-8)
-    np.testing.assert_allclose(expand(local.curvature, case.chosen).gradient, local.dv, atol=1e-12)
+    np.testing.assert_allclose(expand(local, case.chosen).gradient, local.dv, atol=1e-12)
 
 
 @every_family
@@ -87,8 +87,8 @@ def test_scores_are_the_numeric_derivatives(name, seed, masked):
 @few
 def test_curvature_is_the_numeric_derivative_of_the_scores(name, seed, masked):
     case = sample(name, seed, masked)
-    curvature = evaluated(case).curvature
-    written_out = expand(curvature, case.chosen)
+    local = evaluated(case)
+    written_out = expand(local, case.chosen)
     size = len(case.v)
 
     def scores(theta: np.ndarray) -> np.ndarray:
@@ -100,8 +100,8 @@ def test_curvature_is_the_numeric_derivative_of_the_scores(name, seed, masked):
     np.testing.assert_allclose(written_out.hessian, numeric[:size, :size], atol=3e-8)
     np.testing.assert_allclose(written_out.cross, numeric[size:, :size], atol=3e-8)
     np.testing.assert_allclose(written_out.cross, numeric[:size, size:].transpose(1, 0, 2), atol=3e-8)
-    np.testing.assert_allclose(curvature.shape, numeric[size:, size:], atol=3e-8)
-    np.testing.assert_allclose(curvature.shape, curvature.shape.transpose(1, 0, 2), atol=1e-11)
+    np.testing.assert_allclose(local.curvature.shape, numeric[size:, size:], atol=3e-8)
+    np.testing.assert_allclose(local.curvature.shape, local.curvature.shape.transpose(1, 0, 2), atol=1e-11)
 
 
 @every_family
@@ -128,7 +128,7 @@ def test_expected_score_is_zero_and_information_equals_the_outer_product(name, s
 
 def whole_hessian(local: Local, chosen: np.ndarray) -> np.ndarray:
     """(S + L, S + L, n) of utilities and shapes together."""
-    part = expand(local.curvature, chosen)
+    part = expand(local, chosen)
     upper = np.concatenate([part.hessian, part.cross.transpose(1, 0, 2)], axis=1)
     return np.concatenate([upper, np.concatenate([part.cross, local.curvature.shape], axis=1)], axis=0)
 
@@ -145,7 +145,7 @@ def test_a_constant_for_a_case_changes_nothing_where_the_family_says_so(name, se
         return
     np.testing.assert_allclose(after, before.loglik, atol=1e-10)
     np.testing.assert_allclose(before.dv.sum(axis=0), 0.0, atol=1e-11)
-    np.testing.assert_allclose(expand(before.curvature, case.chosen).hessian.sum(axis=1), 0.0, atol=1e-10)
+    np.testing.assert_allclose(expand(before, case.chosen).hessian.sum(axis=1), 0.0, atol=1e-10)
 
 
 @every_family
@@ -164,8 +164,8 @@ def test_alternatives_of_one_group_can_change_places(name, seed, masked):
     np.testing.assert_allclose(after.loglik, before.loglik, atol=1e-12)
     np.testing.assert_allclose(after.dv, before.dv[moved], atol=1e-12)
     np.testing.assert_allclose(after.dshape, before.dshape, atol=1e-11)
-    expected = expand(before.curvature, case.chosen).hessian[np.ix_(moved, moved)]
-    np.testing.assert_allclose(expand(after.curvature, chosen).hessian, expected, atol=1e-11)
+    expected = expand(before, case.chosen).hessian[np.ix_(moved, moved)]
+    np.testing.assert_allclose(expand(after, chosen).hessian, expected, atol=1e-11)
 
 
 @every_family
@@ -196,7 +196,7 @@ def test_utilities_of_unavailable_alternatives_do_not_matter(name, junk):
     np.testing.assert_array_equal(after.loglik, before.loglik)
     np.testing.assert_array_equal(after.dv, before.dv)
     np.testing.assert_array_equal(after.dshape, before.dshape)
-    left, right = (expand(local.curvature, case.chosen) for local in (after, before))
+    left, right = (expand(local, case.chosen) for local in (after, before))
     np.testing.assert_array_equal(left.hessian, right.hessian)
     np.testing.assert_array_equal(left.cross, right.cross)
 
@@ -207,7 +207,7 @@ def test_utilities_of_unavailable_alternatives_do_not_matter(name, junk):
 def test_everything_is_finite_for_utilities_of_a_million(name, seed, masked):
     case = sample(name, seed, masked, spread=1e6)
     local = evaluated(case)
-    written_out = expand(local.curvature, case.chosen)
+    written_out = expand(local, case.chosen)
     numbers = (local.loglik, local.dv, local.dshape, local.curvature.shape, written_out.hessian, written_out.cross)
     assert all(np.isfinite(part).all() for part in numbers)
     p = case.family.probabilities(case.v, case.available, case.shape)
@@ -222,7 +222,7 @@ def test_a_choice_without_alternatives_contributes_nothing(name, seed):
     only = np.zeros_like(case.available)
     only[case.chosen, case.lanes] = True
     local = case.family.local(case.v, only, case.chosen, case.shape, 2)
-    written_out = expand(local.curvature, case.chosen)
+    written_out = expand(local, case.chosen)
     for part in (local.loglik, local.dv, local.dshape, local.curvature.shape, written_out.hessian, written_out.cross):
         np.testing.assert_allclose(part, 0.0, atol=1e-11)
 
@@ -262,8 +262,8 @@ def test_at_the_starting_shapes_it_is_a_multinomial_logit(name, seed, masked):
     right = plain.local(case.v, case.available, case.chosen, np.empty(0), 2)
     np.testing.assert_allclose(left.loglik, right.loglik, atol=1e-12)
     np.testing.assert_allclose(left.dv, right.dv, atol=1e-12)
-    expected = expand(right.curvature, case.chosen).hessian
-    np.testing.assert_allclose(expand(left.curvature, case.chosen).hessian, expected, atol=1e-12)
+    expected = expand(right, case.chosen).hessian
+    np.testing.assert_allclose(expand(left, case.chosen).hessian, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", [name for name in SPECS if name not in PLAIN])

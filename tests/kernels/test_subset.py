@@ -54,7 +54,7 @@ def evaluated(v, available, taken, order=2):
 
 
 def hessian(local, taken):
-    return expand(local.curvature, taken.argmax(axis=0)).hessian
+    return expand(local, taken.argmax(axis=0)).hessian
 
 
 @given(seed=seeds)
@@ -81,7 +81,7 @@ def test_scores_and_curvature_are_the_numeric_derivatives(seed):
     second = derivative(lambda x: evaluated(v + x[:, None], available, taken, 1).dv, np.zeros(len(v)))
     np.testing.assert_allclose(local.dv, first, atol=1e-9)
     np.testing.assert_allclose(hessian(local, taken), second, atol=1e-9)
-    np.testing.assert_array_equal(expand(local.curvature, taken.argmax(axis=0)).gradient, local.dv)
+    np.testing.assert_array_equal(expand(local, taken.argmax(axis=0)).gradient, local.dv)
 
 
 @given(seed=seeds)
@@ -115,7 +115,7 @@ def test_sets_of_one_are_a_multinomial_logit(seed):
     left, right = evaluated(v, available, single), MultinomialLogit().local(v, available, chosen, NO_SHAPE, 2)
     np.testing.assert_allclose(left.loglik, right.loglik, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(left.dv, right.dv, atol=1e-12)
-    np.testing.assert_allclose(hessian(left, single), expand(right.curvature, chosen).hessian, atol=1e-12)
+    np.testing.assert_allclose(hessian(left, single), expand(right, chosen).hessian, atol=1e-12)
 
 
 @given(seed=seeds)

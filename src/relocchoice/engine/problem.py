@@ -149,10 +149,15 @@ class Problem:
         if fused is not None:
             return fused.sums(*self._kernel(theta), self.lane_weights, self.lane_squares)
 
+        beta, shape = self._kernel(theta)
+        alike = np.array_equal(self.lane_weights, self.lane_squares)
+
         def task(item: tuple[Chunk, Family]) -> Sums:
-            cases = item[0].placement.cases
-            part = self._contributions(item, theta, 2)
-            return _sums(part, self.lane_weights[cases], self.lane_squares[cases], p)
+            chunk, family = item
+            cases = chunk.placement.cases
+            weights = self.lane_weights[cases]
+            part = contributions(family, chunk, beta, shape, weights, 2)
+            return _sums(part, weights, None if alike else self.lane_squares[cases], p)
 
         return self.engine.map_reduce(task, self._items(), Sums.plus)
 
@@ -260,17 +265,14 @@ def _by_alternative(chunk: Chunk, values: Floats, n_alternatives: int) -> Floats
 _FUSED: WeakKeyDictionary[Design, dict[Sequence[Family], Fused | None]] = WeakKeyDictionary()
 
 
-def _sums(part: Contributions, weights: Floats, squares: Floats, p: int) -> Sums:
+def _sums(part: Contributions, weights: Floats, squares: Floats | None, p: int) -> Sums:
     # A case of weight zero outside the domain would make 0 * -inf.
     value = float(weights @ part.loglik) if np.isfinite(part.loglik).all() else -np.inf
     if part.scores is None or part.hessian is None:
         return nowhere(p)
-    weighted = part.scores * weights
-    opg = weighted @ part.scores.T
-    unit = bool((weights == squares).all())
-    return Sums(
-        value, weighted.sum(axis=1), part.hessian, opg, opg if unit else (part.scores * squares) @ part.scores.T
-    )
+    opg = (part.scores * weights) @ part.scores.T
+    squared = opg if squares is None else (part.scores * squares) @ part.scores.T
+    return Sums(value, part.scores @ weights, part.hessian, opg, squared)
 
 
 def _with_shape(matrix: Floats, p: int) -> Floats:

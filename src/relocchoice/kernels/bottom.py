@@ -61,7 +61,8 @@ class BottomNormalised:
     def _curvature(self, inner: Curvature, dv: Floats, v: Floats, scale: float) -> Curvature:
         r = self.reference
         own, full = _dense_vectors(inner, v.shape)
-        along = inner.diagonal * v + np.einsum("rn,rsn,rn->sn", inner.weights, full, np.einsum("rsn,sn->rn", full, v))
+        along = inner.diagonal(len(v)) * v
+        along += np.einsum("rn,rsn,rn->sn", inner.weights, full, np.einsum("rsn,sn->rn", full, v))
         cross = [
             np.einsum("rn,rsn->sn", c, own) + _dense(e, v.shape) for c, e in zip(inner.cross, inner.extra, strict=True)
         ]
@@ -74,8 +75,8 @@ class BottomNormalised:
         extra = [SlotVector(e.slots, scale * e.values) for e in inner.extra]
         extra[r] = SlotVector(slice(None), _dense(extra[r], v.shape) + dv + scale * along)
         return Curvature(
-            diagonal=scale**2 * inner.diagonal,
             vectors=tuple(RankVector(SlotVector(q.own.slots, scale * q.own.values), q.mix) for q in inner.vectors),
+            diagonal_mix=scale * inner.diagonal_mix,
             weights=inner.weights,
             gradient_mix=inner.gradient_mix,
             chosen_weight=scale * inner.chosen_weight,

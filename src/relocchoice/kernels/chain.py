@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from relocchoice.kernels.protocol import Curvature, Family, Floats, Order, SetFamily, Succession
-from relocchoice.spec.design import Chunk
+from relocchoice.spec.design import Chunk, Times
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,19 +42,24 @@ def contributions(
         return Contributions(local.loglik)
     if local.curvature is None:
         return Contributions(local.loglik, np.concatenate([chunk.pullback(slice(None), local.dv), local.dshape]))
-    own = [chunk.pullback(q.own.slots, q.own.values) for q in local.curvature.vectors]
-    scores = chunk.pull_chosen(local.curvature.chosen_weight)
-    for coefficient, pulled in zip(local.curvature.gradient_mix, own, strict=True):
+    parts = [chunk.times(q.own.slots, q.own.values) for q in local.curvature.vectors]
+    own = [part.pulled() for part in parts]
+    scores = local.curvature.gradient_mix[0] * own[0]
+    for coefficient, pulled in zip(local.curvature.gradient_mix[1:], own[1:], strict=True):
         scores += coefficient * pulled
-    hessian = _hessian(local.curvature, chunk, own, weights)
-    return Contributions(local.loglik, np.concatenate([scores, local.dshape]), hessian)
+    if not chunk.chosen_is_zero:
+        scores += chunk.pull_chosen(local.curvature.chosen_weight)
+    hessian = _hessian(local.curvature, chunk, parts, own, weights)
+    return Contributions(local.loglik, np.concatenate([scores, local.dshape]) if len(shape) else scores, hessian)
 
 
-def _hessian(curvature: Curvature, chunk: Chunk, own: list[Floats], weights: Floats) -> Floats:
+def _hessian(curvature: Curvature, chunk: Chunk, parts: list[Times], own: list[Floats], weights: Floats) -> Floats:
     n_coef, n_shape = chunk.n_coef, len(curvature.shape)
     out = np.zeros((n_coef + n_shape, n_coef + n_shape))
     beta, shape = slice(0, n_coef), slice(n_coef, None)
-    out[beta, beta] = chunk.gram(weights * curvature.diagonal)
+    for part, mix in zip(parts, curvature.diagonal_mix, strict=True):
+        if mix.any():
+            out[beta, beta] += part.gram(weights * mix)
     if curvature.succession is not None:
         out[beta, beta] -= _variance(curvature.succession, chunk, weights)
     whole: list[Floats] = []

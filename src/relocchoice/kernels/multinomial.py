@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from relocchoice.kernels.protocol import Curvature, Floats, Local, Order, RankVector, SlotVector
 
 NO_SHAPE = np.empty(0)
+FEW = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +65,25 @@ class MultinomialLogit:
 def _exponentials(v: Floats, available: NDArray[np.bool_] | None) -> tuple[Floats, Floats, Floats]:
     """Utilities less the case's largest, their exponentials (zero where unavailable) and the sums of those."""
     masked = v if available is None else np.where(available, v, -np.inf)
-    shifted = masked - masked.max(axis=0)
+    shifted = masked - largest(masked)
     p = np.exp(shifted)
-    return shifted, p, p.sum(axis=0)
+    return shifted, p, np.ones(len(p)) @ p
+
+
+def largest(v: Floats) -> Floats:
+    """(S, n) -> (n,) maxima, by halves: NumPy takes the maxima over an axis of many short rows one row at a time."""
+    while len(v) > FEW:
+        half = (len(v) + 1) // 2
+        v = np.maximum(v[:half], v[-half:])
+    return v.max(axis=0)
 
 
 def _curvature(p: Floats) -> Curvature:
     n = p.shape[1]
     ones = np.ones((1, n))
     return Curvature(
-        diagonal=-p,
         vectors=(RankVector(SlotVector(slice(None), p)),),
+        diagonal_mix=-ones,
         weights=ones,
         gradient_mix=-ones,
         chosen_weight=ones[0],

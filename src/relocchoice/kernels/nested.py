@@ -247,15 +247,14 @@ def _shape_scores(up: _Upward, path: _Path, down: _Downward) -> Floats:
 def _curvature(up: _Upward, path: _Path, down: _Downward, chosen: NDArray[np.intp]) -> Curvature:
     tree, scales = up.tree, up.scales
     above = np.maximum(tree.parent, 0)
-    inner = down.d * scales.rho[:, None]
     weights = (down.d - down.kappa) / scales.sigma[above][:, None] - down.d / scales.tau[:, None]
     weights[0] = -down.d[0] / scales.tau[0]
     tangents = [_tangent(up, path, down, s) for s in range(1, tree.n_nodes)]
     reverse = tree.n_nodes - 1 - np.arange(tree.n_nodes)
     vectors = tuple(_rank_vector(up, down, m) for m in reversed(range(tree.n_nodes)))
     return Curvature(
-        diagonal=inner[tree.slot_parent] / scales.sigma[tree.slot_parent][:, None] * down.p_slot,
         vectors=vectors,
+        diagonal_mix=(down.d / scales.sigma[:, None])[reverse],
         weights=weights[reverse],
         gradient_mix=down.d[reverse],
         chosen_weight=(1.0 / scales.sigma)[tree.slot_parent[chosen]],

@@ -217,7 +217,7 @@ class _Pulled:
         assert curvature is not None
         n_coef, n_shape = chunk.n_coef, len(curvature.shape)
         out = np.zeros((parts.n_groups, len(moved), n_coef + n_shape))
-        out[:, :, :n_coef] = parts.by_slot(chunk, moved * curvature.diagonal)
+        out[:, :, :n_coef] = parts.by_slot(chunk, moved * curvature.diagonal(len(moved)))
         dense: list[Floats] = []
         whole: list[Floats] = []
         for vector, own, weight in zip(curvature.vectors, self.own(curvature), curvature.weights, strict=True):

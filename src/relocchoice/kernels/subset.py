@@ -140,8 +140,8 @@ def _walk(odds: Floats, n_taken: Ints) -> _Chain:
 def _curvature(dv: Floats, chain: _Chain) -> Curvature:
     n = dv.shape[1]
     return Curvature(
-        diagonal=np.zeros_like(dv),
         vectors=(RankVector(SlotVector(slice(None), dv)),),
+        diagonal_mix=np.zeros((1, n)),
         weights=np.zeros((1, n)),
         gradient_mix=np.ones((1, n)),
         chosen_weight=np.zeros(n),

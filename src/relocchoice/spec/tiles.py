@@ -32,11 +32,13 @@ class Storage:
     Attributes
     ----------
     lanes : how many cases a tile holds; None: all of its chunk.
+    chunk_share : how much larger than the smallest chunks are.
     fill : writes columns (R,), divided by their scales and differenced against the chosen alternative, into the tiles.
     """
 
     lanes: int | None
     fill: Fill
+    chunk_share: int = 1
 
 
 def tiled(
@@ -82,4 +84,5 @@ def fill(fillings: Sequence[Filling], columns: Sequence[Floats], scales: Sequenc
             filling.tiles[:, k] = padded.reshape(n_slots, n_tiles, lanes).transpose(1, 0, 2)
 
 
-PLAIN = Storage(None, fill)
+# NumPy spends as long on calling its functions as on computing where chunks are small.
+PLAIN = Storage(None, fill, chunk_share=3)
