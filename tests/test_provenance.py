@@ -116,6 +116,8 @@ def test_a_comparison_with_observed_columns_says_so(fit: rc.ChoiceResults) -> No
 
 
 def test_every_plot_begins_with_it(fit: rc.ChoiceResults) -> None:
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.close("all")
     drawn = [
         plots.coefficients(fit),
         plots.nest_tree(fit),
@@ -129,7 +131,7 @@ def test_every_plot_begins_with_it(fit: rc.ChoiceResults) -> None:
     ]
     for ax in drawn:
         assert ax.get_title(loc="left") == LINE
-        mpl.pyplot.close(ax.get_figure())
+        pyplot.close(ax.get_figure())
 
 
 def test_a_saved_fit_without_it_is_read(fit: rc.ChoiceResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,12 @@ def test_effects_are_derivatives_of_predictions(name):
         np.testing.assert_allclose(block.droplevel([0, 1]).reindex(at.alternatives).fillna(0.0), numeric, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", MODELS)
+LONG = ("three levels, none", "three levels, bottom")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in MODELS]
+)
 def test_gradients_are_analytic(name, monkeypatch):
     fit = fitted(name)
     theta = np.array(fit.moments.theta)

@@ -204,7 +204,8 @@ def calibration(fit: ChoiceResults, data: ChoiceData | None = None, bins: int = 
     weight = np.broadcast_to(seen.weights[:, None], y.shape)
     here = (seen.p > 0) | (y > 0)
     p, y, w = seen.p[here], y[here], weight[here]
-    order = np.argsort(p, kind="stable")
+    # pairs that differ by rounding alone are ties, and keep the order of the data
+    order = np.argsort(np.round(p, 12), kind="stable")
     p, y, w = p[order], y[order], w[order]
     edge = np.minimum((np.cumsum(w) - w / 2) / w.sum() * bins, bins - 1).astype(int)
     total = np.bincount(edge, weights=w, minlength=bins)
