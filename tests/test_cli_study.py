@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from relocchoice.cli import app, study
 from relocchoice.errors import IdentificationError, OptionError
 from relocchoice.relocation.seed_checks import destinations_by_form
 from relocchoice.relocation.survey import simulate_survey
+from relocchoice.relocation.taxonomy import labels
+from relocchoice.report import page
 from relocchoice.report.contents import Figure, Report, Sentence, Shown
 from relocchoice.report.study import chapters, make
 from relocchoice.report.study.chapters import Chapter, Section
@@ -45,21 +48,46 @@ def nowhere(tmp_path: Path) -> str:
 
 def test_the_literals_are_the_functions() -> None:
     assert (study.FIRMS, study.SEED) == (make.FIRMS, make.SEED)
+    assert (study.FEWEST, study.MOST) == (make.FEWEST, make.MOST)
 
 
 def test_the_report_is_written_whole(short, nowhere, tmp_path, capsys) -> None:
     folder = tmp_path / "study"
     command = ["study", "--out", str(folder), "--firms", "1000", "--seed", "4", "--published", nowhere]
     assert app.main(command) == 0
-    assert capsys.readouterr().out.strip() == str(folder / "report.html")
-    page = (folder / "report.html").read_text(encoding="utf-8")
+    told = capsys.readouterr()
+    assert told.out.strip() == str(folder / "report.html")
+    assert "The chapter on Japanese plants was left out" in told.err
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Everything that was asked for" not in text
+    made = re.search(r"Made by: ([^;]*);", text)
+    assert made is not None
+    assert made[1].endswith(f"--seed 4 --published {nowhere}")
     for word in ("Counted: the survey of 2003", "Observed: Japanese plants", "What the places offered", "Left out:"):
-        assert word in page
-    assert not re.findall(r"(?:src|href)=\"(?!data:|#)[^\"]*", page)
+        assert word in text
+    assert not re.findall(r"(?:src|href)=\"(?!data:|#)[^\"]*", text)
     log = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     assert log["ok"]
+    assert len(log["left_out"]) == 1
     assert log["study"] == {"firms": 1000, "seed": 4}
     assert len(list((folder / "plots").iterdir())) == 2
+
+
+def test_without_matplotlib_the_page_and_the_program_say_so(short, nowhere, tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(make, "has_matplotlib", lambda: False)
+    folder = tmp_path / "study"
+    assert app.main(["study", "--out", str(folder), "--firms", "1000", "--published", nowhere]) == 0
+    assert "warning: No pictures: matplotlib is not installed" in capsys.readouterr().err
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert "No pictures: matplotlib is not installed" in text
+    assert "Everything that was asked for" not in text
+    assert not (folder / "plots").exists()
+
+
+def test_only_what_is_whole_is_called_so() -> None:
+    whole = Report("A study", (), {}, (), (), (), {}, "")
+    assert "Everything that was asked for is here" in page.page(whole)
+    assert "Everything" not in page.page(replace(whole, left_out=("No pictures",)))
 
 
 def test_what_is_refused_leaves_nothing_behind(short, tmp_path, capsys, monkeypatch) -> None:
@@ -118,6 +146,9 @@ def test_pictures_of_simulated_counts_say_so() -> None:
     total = counts.sum()
     total.attrs["provenance"] = "made up"
     assert chapters.places_map(total).get_title(loc="left") == "made up"
+    said = [one.get_text() for one in chapters.places_map(counts.sum(), labels=labels()).texts]
+    assert any(one.startswith("Coastal ") for one in said)
+    assert not any(one.startswith("coastal ") for one in said)
     with pytest.raises(OptionError, match="Mars"):
         chapters.places_map(pd.Series({"Mars": 1}))
 

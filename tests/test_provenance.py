@@ -9,10 +9,12 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot
 
 import relocchoice as rc
 from relocchoice import plots
 from relocchoice.data.files import read_table
+from relocchoice.data.provenance import joint_provenance
 from relocchoice.errors import DataError
 from relocchoice.results.table import begun, shared_provenance
 
@@ -65,6 +67,46 @@ def test_frames_hand_it_to_data_and_data_to_data(frame: pd.DataFrame, data: rc.C
     counts = pd.DataFrame({"place": ["a", "b"], "n": [3, 4]})
     counts.attrs["provenance"] = LINE
     assert rc.ChoiceData.from_counts(counts, count="n", alternative="place").provenance == LINE
+
+
+def test_data_hand_it_to_frames_and_back(frame: pd.DataFrame, data: rc.ChoiceData) -> None:
+    noted = replace(data, notes=("two cases were lost",))
+    for made in (noted.row_frame(), noted.row_frame(["case", "place", "cost", "chosen"]).assign(more=1)):
+        assert made.attrs["provenance"] == LINE
+        again = rc.ChoiceData.from_long(
+            made.assign(chosen=frame["chosen"]), case="case", alternative="place", chosen="chosen"
+        )
+        assert again.provenance == LINE
+        assert again.notes == ("two cases were lost",)
+    assert noted.case_frame().attrs["provenance"] == LINE
+    assert data.with_provenance("").row_frame().attrs == {}
+
+
+def test_lines_are_joined_each_once(frame: pd.DataFrame, data: rc.ChoiceData) -> None:
+    assert joint_provenance(data, frame, None, "", LINE) == LINE
+    assert joint_provenance("a; b", "b", "c") == "a; b; c"
+    assert joint_provenance(frame.assign(provenance="a column")) == LINE
+
+
+def test_predictions_for_other_data_say_where_those_come_from(fit: rc.ChoiceResults, data: rc.ChoiceData) -> None:
+    observed, other = replace(fit, provenance=""), data.with_provenance("drawn again")
+    scenario = rc.Scenario("dear").scale("cost", 2.0)
+    makers = (
+        lambda held, rows: rc.shares(held, rows),
+        lambda held, rows: rc.marginal_effects(held, data=rows),
+        lambda held, rows: rc.elasticities(held, "cost", data=rows),
+        lambda held, rows: rc.compare_scenarios(held, scenario, rows),
+        lambda held, rows: rc.simulate_scenario(held, scenario, rows, draws=2),
+        lambda held, rows: rc.welfare_change(held, rows, before=data.with_provenance("")),
+    )
+    for make in makers:
+        assert make(observed, other).summary().table.title.startswith("[drawn again]")
+        assert make(fit, other).summary().table.title.startswith(f"[{LINE}; drawn again]")
+        assert make(fit, data).summary().table.title.startswith(f"[{LINE}]")
+        assert not make(observed, data.with_provenance("")).summary().table.title.startswith("[")
+    ax = plots.share_curves(observed, "cost", data=other)
+    assert ax.get_title(loc="left") == "drawn again"
+    pyplot.close(ax.get_figure())
 
 
 def test_observed_data_say_nothing(frame: pd.DataFrame) -> None:

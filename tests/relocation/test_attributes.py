@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+import relocchoice as rc
 from relocchoice.errors import DataError, OptionError
 from relocchoice.post import ready
 from relocchoice.relocation import attributes
@@ -313,6 +314,23 @@ def test_a_join_says_how_much_of_it_is_assumed() -> None:
     assert joined.attrs["sources"] == (
         "attributes of destinations, 6 cells: 2 seed, 2 public knowledge, 2 assumed for illustration"
     )
+
+
+def test_what_is_assumed_stands_below_a_fit() -> None:
+    places = ["Shanghai", "interior"]
+    frame = pd.DataFrame({"case": np.repeat(np.arange(40), 2), "place": places * 40, "period": "1990s"})
+    frame["chosen"] = np.random.default_rng(0).permuted(np.tile([True, False], (40, 1)), axis=1).ravel()
+    joined = attributes.join(frame, attributes=["land_price", "policy"])
+    kinds = attributes.marks("1990s").set_index("place").loc[places, ["land_price", "policy"]]
+    counts = (kinds == "assumed for illustration").sum()
+    said = ", ".join(f"{name} in {count} of 2" for name, count in counts.items() if count)
+    assert said
+    note = f"Assumed for illustration, by cells of place and period: {said}."
+    assert joined.attrs["notes"] == [note]
+    data = rc.ChoiceData.from_long(joined, case="case", alternative="place", chosen="chosen")
+    fit = rc.MultinomialLogit("chosen ~ land_price | 0").fit(data)
+    assert note in " ".join(str(fit.summary()).split())
+    assert note in rc.ChoiceData.from_long(data.row_frame(), case="case", alternative="place", chosen=None).notes
 
 
 @pytest.mark.parametrize("kind", ["polars", "lazy", "category", "dict"])

@@ -33,6 +33,21 @@ def nested_frame() -> pd.DataFrame:
     return world(LAND.SIGMA)
 
 
+def test_a_column_called_sigma_is_refused_with_nests(nested_frame):
+    table = nested_frame.assign(sigma=nested_frame["policy"])
+    model = replace(LAND.NESTED, utilities=f"{LAND.NESTED.utilities} + sigma")
+    with pytest.raises(SpecificationError, match="rename the column"):
+        model.fit(table, **ROLES)
+
+
+@pytest.mark.parametrize("alpha", ["a", 0, 1.0, None, np.nan])
+def test_a_level_that_is_none_is_named(frame, alpha):
+    results = LAND.BERRY.fit(frame, **ROLES)
+    for method in (results.conf_int, results.elasticities):
+        with pytest.raises(OptionError, match="alpha="):
+            method(alpha)
+
+
 @pytest.mark.parametrize("method", ["ols", "2sls", "gmm"])
 def test_without_anything_unobserved_the_truth_comes_back_exactly(method):
     """Shares are then an exact function of the columns, so that every estimator returns the coefficients."""

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from relocchoice.errors import IdentificationError, OptionError
+from relocchoice.inference.hypotheses import TestResult
 from relocchoice.relocation import claims
-from relocchoice.relocation.claims import exact, push
+from relocchoice.relocation.claims import exact, push, simulated
 from relocchoice.relocation.claims.shapley import LoglikSplit
 from relocchoice.relocation.survey import simulate_survey
 
@@ -196,6 +197,38 @@ def test_no_firm_follows_its_town_but_a_town_stands_in_for_what_is_left_out(surv
     assert claim.values["stock_bare"] > 0.3
     assert result_of(claim, "kin").pvalue < 1e-6
     assert claim.provenance == survey.provenance.line
+
+
+@pytest.mark.parametrize(("firms", "seed"), [(95, 2), (150, 2), (300, 1)])
+def test_with_few_firms_nothing_is_called_found_that_is_not(firms: int, seed: int, no_split) -> None:
+    few = simulate_survey(firms, seed, margins="expected")
+    claim = claims.cluster_migration(few)
+    p = {name: test.pvalue for name, test in claim.tests}
+    assert ("put in, are found" in claim.verdict) == (p["kin"] < 0.05)
+    assert ("stand in for it" in claim.verdict) == (p["following, appeal unknown"] < 0.05)
+    assert ("none is found" in claim.verdict) == (p["following the town"] >= 0.05)
+    lock = claims.relational_lock_in(few)
+    assert lock.verdict.startswith("Found") == (max(test.pvalue for _, test in lock.tests[:3]) < 0.05)
+    push_claim = claims.push_by_price_or_technology(few, no_split)
+    p = {name: test.pvalue < 0.05 for name, test in push_claim.tests}
+    right = p["price in the union"] and not p["technology in the union"]
+    right &= p["other world: technology in the union"] and not p["other world: price in the union"]
+    assert ("test tells the two worlds apart" in push_claim.verdict) == right
+    assert push_claim.verdict.startswith("Each test at 5 %")
+
+
+def test_the_words_of_a_following_depend_on_every_test() -> None:
+    def test(pvalue: float) -> TestResult:
+        return TestResult(1.0, 1, pvalue, "nothing", "chi2(1)")
+
+    said = simulated._cluster_verdict(test(0.7), test(0.3), test(0.71), 0.25)
+    assert "kin, which were put in, are NOT found" in said
+    assert "nothing shows with this many firms either: 0.25 (p = 0.7100)" in said
+    assert "stand in" not in said
+    said = simulated._cluster_verdict(test(0.01), test(0.01), test(0.01), -0.4)
+    assert said.startswith("A following shows")
+    assert "avoid those of their town" in said
+    assert "stand in for it: 0.40" in simulated._cluster_verdict(test(0.2), test(0.01), test(0.01), 0.4)
 
 
 def test_too_few_firms_are_refused_in_words() -> None:

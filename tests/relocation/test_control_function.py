@@ -315,6 +315,9 @@ def test_forecasts_refuse_what_they_cannot_know(fitted, data):
         fitted.forecast(residual="dropped")
     with pytest.raises(OptionError, match="draws=0"):
         fitted.forecast(residual="average", draws=0)
+    for seed in (-1, "a", 1.5, True):
+        with pytest.raises(OptionError, match="seed="):
+            fitted.forecast(residual="average", seed=seed)
 
 
 # ---------------------------------------------------------------------------------------------------- hostile input
@@ -386,6 +389,13 @@ def test_every_table_of_simulated_choices_begins_with_that(data):
     tables = (results.summary(), results.first_stage_summary(), results.forecast(residual="scaled").summary())
     for table in tables:
         assert table.table.title.startswith("[simulated for a test] ")
+
+
+def test_a_forecast_of_simulated_choices_begins_with_that(fitted, data):
+    found = fitted.forecast(data.with_provenance("drawn again"))
+    assert found.provenance == "drawn again"
+    assert found.table().title.startswith("[drawn again]")
+    assert fitted.forecast(data).provenance == ""
 
 
 def test_the_tables_say_what_they_are(fitted):

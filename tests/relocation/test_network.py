@@ -183,6 +183,35 @@ def test_graphs_become_links():
         network.Links.from_networkx([("p", "q")])
 
 
+def test_skipped_years_are_said_and_may_be_named():
+    moves = pd.DataFrame({"firm": [1, 2, 3], "place": ["a", "a", "b"], "year": [2000, 2001, 2005]})
+    firms = pd.DataFrame({"firm": [1, 2, 3], "town": "x"})
+    roles = {"firm": "firm", "place": "place", "period": "year"}
+    bridged = network.Moves.read(moves, **roles)
+    note = "the period before that of 2005 is 2001"
+    for variable in (
+        network.group_stock(bridged, firms, group="town", window="last"),
+        network.peer_shares(bridged, firms, group="town", alone="zero"),
+    ):
+        assert note in " ".join(variable.notes)
+        assert variable.wide().loc[(3, 2005), "a"] == 1
+        assert note in " ".join(variable.join(pd.DataFrame({"firm": [3], "year": 2005, "place": "a"})).attrs["notes"])
+    assert network.group_stock(bridged, firms, group="town").notes == ()  # what was ever done is the same
+    whole = network.Moves.read(moves, **roles, periods=range(2000, 2006))
+    stock = network.group_stock(whole, firms, group="town", window="last")
+    assert stock.notes == ()
+    assert stock.wide().loc[(3, 2005), "a"] == 0
+
+
+def test_joining_keeps_both_lines():
+    moves, firms, _, decisions = world(1)
+    moves.attrs["provenance"] = "moves by hand"
+    variable = network.group_stock(read(moves, decisions), firms, group="town")
+    long = variable.long().drop(columns="town_stock")
+    long.attrs["provenance"] = "drawn by hand"
+    assert variable.join(long).attrs["provenance"] == "drawn by hand; moves by hand"
+
+
 def test_kin_by_place_and_joining():
     moves, firms, _, decisions = world(1)
     held = read(moves, decisions)

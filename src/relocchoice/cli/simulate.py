@@ -21,7 +21,9 @@ def add(commands: Any) -> None:
         "margins are those of the published survey. Without --out the margins are printed beside the published ones; "
         "with it the tables are written as files, each of which says first that it is simulated.",
     )
-    parser.add_argument("--firms", type=int, default=95, metavar="N", help="number of firms (default 95, as surveyed)")
+    parser.add_argument(
+        "--firms", type=int, default=95, metavar="N", help="number of firms, 20 to 10,000,000 (default 95, as surveyed)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the random numbers (default 0)")
     parser.add_argument(
         "--margins",

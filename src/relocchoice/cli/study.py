@@ -10,6 +10,7 @@ from relocchoice.cli.output import show
 
 # literals, because --help loads nothing; a test compares them
 FIRMS, SEED = 2000, 0
+FEWEST, MOST = 1000, 20_000
 
 
 def add(commands: Any) -> None:
@@ -25,7 +26,13 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--out", metavar="DIR", help="folder of the report: a new one, an empty one, or a former report's"
     )
-    parser.add_argument("--firms", type=int, default=FIRMS, metavar="N", help=f"simulated firms (default {FIRMS})")
+    parser.add_argument(
+        "--firms",
+        type=int,
+        default=FIRMS,
+        metavar="N",
+        help=f"simulated firms, {FEWEST:,} to {MOST:,} (default {FIRMS})",
+    )
     parser.add_argument("--seed", type=int, default=SEED, metavar="S", help="of the simulated firms (default 0)")
     parser.add_argument(
         "--published", metavar="DIR", help="folder of the published data that are not shipped, one sub-folder a dataset"
@@ -47,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_place(arguments.out)
     report = make_study(arguments.firms, arguments.seed, published_folder=arguments.published)
     show(f"{write_report(report, arguments.out)}\n")
+    for sentence in (*report.left_out, *report.notices):
+        print(f"relocchoice: warning: {sentence}", file=sys.stderr)
     for sentence in report.failures:
         print(f"relocchoice: {sentence}", file=sys.stderr)
     return 1 if report.failures else 0

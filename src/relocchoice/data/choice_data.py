@@ -46,6 +46,7 @@ class ChoiceData:
     case_columns : name -> (n,) pandas Series (RangeIndex) of values known to be one a case.
     names : roles -> column names of the source, e.g. ``{"case": "move", "alternative": "place", "chosen": "chosen"}``.
     notes : sentences on what was dropped or assumed on the way in; printed under every table made from these data.
+        Read from ``frame.attrs["notes"]`` too.
     picked : (R,) bool, the rows of the alternatives taken, for data whose cases may take several; ``chosen`` is then
         the first of them. None where every case takes one.
     provenance : one line on where data come from that nobody observed, e.g. simulated ones; fits, tables and plots
@@ -152,6 +153,8 @@ class ChoiceData:
         """Columns with one value a row (R rows); case columns are repeated. None takes all :attr:`columns`.
 
         The column of the alternatives is a categorical in their order; the choice column is true in the chosen rows.
+        ``attrs["provenance"]`` and ``attrs["notes"]`` hold what these data say, and whoever reads the frame takes them
+        over.
 
         Raises
         ------
@@ -163,7 +166,7 @@ class ChoiceData:
         return views.row_frame(self, self.columns if names is None else names)
 
     def case_frame(self, names: Sequence[str] | None = None) -> pd.DataFrame:
-        """Columns with one value a case (n rows). None takes the case columns.
+        """Columns with one value a case (n rows), marked as in :meth:`row_frame`. None takes the case columns.
 
         Raises
         ------

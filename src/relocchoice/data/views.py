@@ -16,6 +16,7 @@ from relocchoice.data.choice_data import ChoiceData, WeightKind
 from relocchoice.data.draft import require_option
 from relocchoice.data.frames import Columns, comparable, missing_values, pick
 from relocchoice.data.labels import plain_label, show
+from relocchoice.data.provenance import marked
 from relocchoice.data.shared import alike
 from relocchoice.errors import DataError, Finding
 
@@ -76,7 +77,7 @@ def row_frame(data: ChoiceData, names: Sequence[str]) -> pd.DataFrame:
             row_case = data.row_case() if row_case is None else row_case
             level = pick(level, row_case)
         columns[name] = _row_level(data, name) if level is None else level
-    return pd.DataFrame(columns, index=pd.RangeIndex(data.n_rows), copy=False)
+    return marked(pd.DataFrame(columns, index=pd.RangeIndex(data.n_rows), copy=False), data)
 
 
 def case_frame(data: ChoiceData, names: Sequence[str]) -> pd.DataFrame:
@@ -93,7 +94,7 @@ def case_frame(data: ChoiceData, names: Sequence[str]) -> pd.DataFrame:
         columns[name] = level
     if findings:
         raise DataError(findings)
-    return pd.DataFrame(columns, index=pd.RangeIndex(data.n_cases), copy=False)
+    return marked(pd.DataFrame(columns, index=pd.RangeIndex(data.n_cases), copy=False), data)
 
 
 def _listed_names(names: Sequence[str]) -> list[str]:

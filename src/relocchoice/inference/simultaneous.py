@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from relocchoice.errors import OptionError, SpecificationError
-from relocchoice.inference.tails import normal_quantile
+from relocchoice.inference.tails import normal_quantile, require_alpha
 
 Floats = NDArray[np.float64]
 Against = Literal["pairs", "mean", "best"]
@@ -157,8 +157,7 @@ def _check_options(against: str, best: str, alpha: float, draws: int, seed: int)
     for argument, value, valid in (("against", against, get_args(Against)), ("best", best, get_args(Best))):
         if value not in valid:
             raise OptionError.of(argument, value, list(valid))
-    if not 0 < alpha < 1:
-        raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
+    require_alpha(alpha)
     for argument, number, least in (("draws", draws, 1000), ("seed", seed, 0)):
         if not isinstance(number, Integral) or isinstance(number, bool) or number < least:
             raise OptionError.of(argument, number, f"a whole number of at least {least}")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, chdtri, ndtr, ndtri
+
+from relocchoice.errors import OptionError
 
 
 def two_sided(z: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -15,6 +19,17 @@ def two_sided(z: NDArray[np.float64]) -> NDArray[np.float64]:
 def normal_quantile(upper: float) -> float:
     """The value a standard normal exceeds with probability ``upper``."""
     return -float(ndtri(upper))
+
+
+def require_alpha(alpha: float) -> None:
+    """Refuse what is no level of an interval.
+
+    Raises
+    ------
+    OptionError : unless 0 < alpha < 1.
+    """
+    if not isinstance(alpha, Real) or not 0 < alpha < 1:
+        raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
 
 
 def chi2_tail(statistic: float, df: int) -> float:

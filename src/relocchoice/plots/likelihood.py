@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relocchoice.errors import IdentificationError, OptionError
-from relocchoice.inference.tails import chi2_quantile
+from relocchoice.inference.tails import chi2_quantile, require_alpha
 from relocchoice.plots import style
 from relocchoice.results import numbers
 from relocchoice.results.choice_results import ChoiceResults
@@ -152,8 +152,7 @@ def replicates(
 
 def _ends(resampled: Resampled, alpha: float, where: int) -> list[float]:
     """Of the interval; none where the replicates are too few or too many have failed."""
-    if not 0 < alpha < 1:
-        raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
+    require_alpha(alpha)
     try:
         found: list[float] = resampled.conf_int(alpha).to_numpy(dtype=float)[where].tolist()
     except (OptionError, IdentificationError):

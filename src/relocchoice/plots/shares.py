@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import joint_provenance
 from relocchoice.errors import DataError, OptionError
 from relocchoice.inference.tails import normal_quantile
 from relocchoice.plots import style
@@ -70,7 +71,7 @@ def share_curves(
     frame = pd.DataFrame(shares, index=grid, columns=list(map(str, held.alternatives)))
     chosen = _selected(frame, alternatives)
     labels = labels or {}
-    ax = style.axes(ax, _HEIGHT + 0.16 * math.ceil(chosen.shape[1] / 2), of=[fit])
+    ax = style.axes(ax, _HEIGHT + 0.16 * math.ceil(chosen.shape[1] / 2), of=[joint_provenance(fit, held)])
     handles = []
     for position, name in enumerate(chosen.columns):
         look: Any = style.LINES[position % len(style.LINES)]
@@ -127,7 +128,7 @@ def calibration(
     observed = np.zeros_like(probabilities)
     observed[np.arange(held.n_cases), held.chosen] = 1.0
     weights = np.ones(held.n_cases) if held.weights is None else held.weights
-    ax = style.axes(ax, 2.9, of=[fit])
+    ax = style.axes(ax, 2.9, of=[joint_provenance(fit, held)])
     if by == "alternative":
         _by_alternative(ax, held, probabilities, observed, weights, labels or {})
     else:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.frozen import FrozenMap
+from relocchoice.data.provenance import joint_provenance
 from relocchoice.data.universe import with_alternatives
 from relocchoice.engine.bind import bind
 from relocchoice.engine.problem import Problem
@@ -119,7 +120,7 @@ def elasticity_bounds(fit: ChoiceResults, variable: str, *, at: ChoiceData | Non
         table[kind], table[f"{kind} se"] = point[row, here], errors[row, here]
         average[kind], average[f"{kind} se"] = point[row, -1], errors[row, -1]
     notes = tuple(_notes(fit, variable, moving, shares, table))
-    return ElasticityBounds(variable, table, FrozenMap(average), notes, fit.provenance)
+    return ElasticityBounds(variable, table, FrozenMap(average), notes, joint_provenance(fit, data))
 
 
 def _evaluated_at(fit: ChoiceResults, at: ChoiceData | None) -> tuple[ChoiceData, Problem]:

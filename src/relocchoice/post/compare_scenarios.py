@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.labels import show_some
+from relocchoice.data.provenance import joint_provenance
 from relocchoice.errors import OptionError
 from relocchoice.post.inferred import Inferred, Interval, Sampling, infer, ordered_index, weights_note
 from relocchoice.post.money import marginal_utility
@@ -100,7 +101,7 @@ def compare_scenarios(
         notes=tuple(dict.fromkeys(notes)),
         interval=interval,
         alpha=alpha,
-        provenance=fit.provenance,
+        provenance=joint_provenance(fit, data),
     )
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import joint_provenance
 from relocchoice.errors import OptionError, SpecificationError
 from relocchoice.post.derivatives import Setting, combined, probing, sums
 from relocchoice.post.inferred import Derived, Interval, Sampling, infer, ordered_index, weights_note
@@ -99,7 +100,7 @@ def marginal_effects(
     covariance = None if found.covariance is None else found.covariance[np.ix_(order, order)]
     index = index_of([keys[row] for row in order], where[0].data.alternatives)
     table = found.frame(pd.RangeIndex(len(keys))).iloc[order].set_axis(index)
-    return Derived(_title(at, jobs), tidy(table), notes, interval, alpha, covariance, fit.provenance)
+    return Derived(_title(at, jobs), tidy(table), notes, interval, alpha, covariance, joint_provenance(fit, data))
 
 
 def is_class(data: ChoiceData, name: str) -> bool:

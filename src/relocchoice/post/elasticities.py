@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import joint_provenance
 from relocchoice.errors import OptionError
 from relocchoice.post.derivatives import Setting, Sums, combined, probing, sums
 from relocchoice.post.effects import ALL, Key, availability, cells, index_of, tidy
@@ -92,7 +93,7 @@ def elasticities(
     index = index_of([keys[row] for row in order], where[0].data.alternatives)
     table = found.frame(pd.RangeIndex(len(keys))).iloc[order].set_axis(index)
     title = f"{kind} of probabilities"
-    return Derived(title, tidy(table), notes, interval, alpha, covariance, fit.provenance)
+    return Derived(title, tidy(table), notes, interval, alpha, covariance, joint_provenance(fit, data))
 
 
 def _check_change(change: float, weights: Weighting) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.errors import OptionError
-from relocchoice.inference.tails import normal_quantile, two_sided
+from relocchoice.inference.tails import normal_quantile, require_alpha, two_sided
 from relocchoice.results import numbers
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.render import Format
@@ -51,8 +51,7 @@ class Sampling:
     def __post_init__(self) -> None:
         if self.interval not in get_args(Interval):
             raise OptionError.of("interval", self.interval, ", ".join(map(repr, get_args(Interval))))
-        if isinstance(self.alpha, bool) or not 0 < self.alpha < 1:
-            raise OptionError.of("alpha", self.alpha, "a number between 0 and 1, e.g. 0.05")
+        require_alpha(self.alpha)
         for name, value, least in (("draws", self.draws, 50), ("seed", self.seed, 0)):
             if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
                 raise OptionError.of(name, value, f"a whole number of at least {least}")

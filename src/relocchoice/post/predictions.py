@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import joint_provenance
 from relocchoice.errors import DataError, OptionError, SpecificationError
 from relocchoice.post.derivatives import prepared, sums
 from relocchoice.post.effects import availability, group_weights, tidy
@@ -98,7 +99,9 @@ def shares(
         notes.append("Shares within a nest are ratios of predicted shares, not means of the cases' probabilities.")
     notes.append(weights_note(fit, where[0].data.weights is not None, where[0].data.weight_kind))
     title = "Expected counts" if counts else "Predicted shares"
-    return Derived(title, table, (*notes, *inferred.notes), interval, alpha, inferred.covariance, fit.provenance)
+    return Derived(
+        title, table, (*notes, *inferred.notes), interval, alpha, inferred.covariance, joint_provenance(fit, data)
+    )
 
 
 def _members(fit: ChoiceResults, data: ChoiceData, of: Of) -> list[tuple[tuple[Any, ...], list[int], list[int] | None]]:

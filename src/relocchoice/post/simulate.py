@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import joint_provenance
 from relocchoice.errors import OptionError, SpecificationError
 from relocchoice.post.gev_draws import check_lambdas, errors_from, n_uniforms
 from relocchoice.post.inferred import weights_note
@@ -122,7 +123,7 @@ def simulate_scenario(
         "used. Coefficients as estimated: for intervals see compare_scenarios.",
     )
     return Microsimulation(
-        scenario.name, switches, _margins(switches), found.movers, draws, seed, notes, fit.provenance
+        scenario.name, switches, _margins(switches), found.movers, draws, seed, notes, joint_provenance(fit, data)
     )
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import joint_provenance
 from relocchoice.engine.bind import shape_map
 from relocchoice.errors import DataError, OptionError, SpecificationError
 from relocchoice.kernels.inclusive import inclusive_values, money_scale
@@ -172,7 +173,9 @@ def welfare_change(
         *found.notes,
     )
     table = found.frame(pd.MultiIndex.from_tuples(keys, names=["figure", by or "cases"]))
-    return Derived("Welfare change", table, notes, interval, alpha, found.covariance, fit.provenance)
+    return Derived(
+        "Welfare change", table, notes, interval, alpha, found.covariance, joint_provenance(fit, after, before)
+    )
 
 
 class _Pair:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from relocchoice.data.frames import read_frame
 from relocchoice.data.labels import encode
+from relocchoice.data.provenance import NOTES
 from relocchoice.errors import DataError, Finding, OptionError
 from relocchoice.relocation.attributes_data import ATTRIBUTES, NAMES, Attribute
 from relocchoice.relocation.attributes_read import KEYS, KINDS, Kind, shipped_attributes
@@ -196,7 +197,8 @@ def join(frame: Any, *, place: str = "place", period: str = "period", attributes
 
     Returns
     -------
-    A frame of the same kind. A pandas frame says in ``attrs["sources"]`` how many of the cells it took are assumed.
+    A frame of the same kind. A pandas frame says in ``attrs["sources"]`` how many of the cells it took are assumed, and
+    in ``attrs["notes"]`` of which attributes: a sentence that stands below what is fitted to data read from it.
 
     Raises
     ------
@@ -225,7 +227,9 @@ def join(frame: Any, *, place: str = "place", period: str = "period", attributes
         return _beside(frame, added)
     joined = frame.assign(**added)
     kinds = marks(home=True)[list(names)].to_numpy()
-    joined.attrs["sources"] = _account(pd.Series(kinds[np.unique(rows)].ravel(), dtype=object))
+    taken_kinds = kinds[np.unique(rows)]
+    joined.attrs["sources"] = _account(pd.Series(taken_kinds.ravel(), dtype=object))
+    joined.attrs[NOTES] = [*(joined.attrs.get(NOTES) or ()), *_assumed(names, taken_kinds)]
     return joined
 
 
@@ -253,6 +257,13 @@ def _account(kinds: pd.Series) -> str:
     counts = kinds.value_counts()
     parts = ", ".join(f"{counts.get(kind, 0)} {kind}" for kind in KINDS)
     return f"attributes of destinations, {len(kinds)} cells: {parts}"
+
+
+def _assumed(names: Sequence[str], kinds: NDArray[Any]) -> list[str]:
+    """One sentence on the assumed cells among (cells, names) kinds of sources; none where none is."""
+    counts = (kinds == KINDS[-1]).sum(axis=0)
+    parts = ", ".join(f"{name} in {count} of {len(kinds)}" for name, count in zip(names, counts, strict=True) if count)
+    return [f"Assumed for illustration, by cells of place and period: {parts}."] if parts else []
 
 
 def _number(value: float) -> str:

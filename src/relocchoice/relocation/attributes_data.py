@@ -124,7 +124,7 @@ ATTRIBUTES = (
     Attribute("fdi", "FDI", "外商直接投资", "billion US dollars a year", "foreign direct investment", 0, 100),
     Attribute(
         "universities",
-        "Universities",
+        "Universities of national rank",
         "重点大学",
         "number",
         "universities of national rank",

@@ -8,6 +8,8 @@ The variables of firm i that decides in period t, for every place j:
     shares of the peers     mean over the others of i's group that chose in the period of their choice
 
 So nothing that firm i ever did is in its own row (Manski 1993, Review of Economic Studies 60, on why it must not be).
+Sums over a group are made once and the firm's own part is taken off again: exact for counts of firms, to
+rounding (1e-16) for shares of firms that chose several places.
 Tables of groups x places are made once a period and looked up, and matrices of ties are sparse: no pair of firms is
 ever written down.
 """
@@ -24,6 +26,7 @@ from scipy import sparse
 
 from relocchoice.data.frames import read_frame
 from relocchoice.data.labels import show
+from relocchoice.data.provenance import joint_provenance
 from relocchoice.errors import DataError, OptionError
 from relocchoice.relocation.network_codes import (
     Floats,
@@ -34,6 +37,7 @@ from relocchoice.relocation.network_codes import (
     one_per_firm,
     periods_of,
     provenance_of,
+    skipped_periods,
     universe_of,
 )
 from relocchoice.relocation.network_links import Links
@@ -59,6 +63,7 @@ class Moves:
     case_firm, case_period : (n,) codes of the decisions, for each of which there will be a row.
     names : columns of the source: firm, place, period.
     provenance : what the source says about where it comes from, or None.
+    notes : sentences on periods that no move or decision names.
     """
 
     firms: pd.Index
@@ -71,6 +76,7 @@ class Moves:
     case_period: Ints
     names: tuple[str, str, str]
     provenance: str | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def read(
@@ -92,7 +98,8 @@ class Moves:
             for, also of firms that never moved; None for every firm and period with a move.
         places : all places, in the order of the result; None for those in the table.
         periods : from the first to the last; needed where the order cannot be told from a number, a date, a categorical
-            or the labels of the survey.
+            or the labels of the survey, and where periods without moves and decisions are to count: without it the
+            period before is the last one that the tables name, which the variables' ``notes`` say of skipped years.
 
         Raises
         ------
@@ -133,6 +140,7 @@ class Moves:
             case_period[first],
             (firm, place, period),
             provenance_of(frame, decisions),
+            skipped_periods(time, periods, period),
         )
 
     @property
@@ -164,8 +172,8 @@ class Moves:
             if len(cases):
                 yield period, cases
 
-    def blank(self, name: str, values: Floats | None = None) -> PlaceVariable:
-        """A variable of all decisions, zero unless given."""
+    def blank(self, name: str, values: Floats | None = None, *, looks_back: bool = False) -> PlaceVariable:
+        """A variable of all decisions, zero unless given; with the notes on periods where it looks one back."""
         held = np.zeros((self.n_cases, len(self.places))) if values is None else values
         return PlaceVariable(
             name,
@@ -177,6 +185,7 @@ class Moves:
             self.places,
             self.names,
             self.provenance,
+            self.notes if looks_back else (),
         )
 
 
@@ -202,7 +211,7 @@ def group_stock(
     """
     _check_window(window)
     codes = moves.groups(firms, group)
-    out = moves.blank(name or f"{group}_stock")
+    out = moves.blank(name or f"{group}_stock", looks_back=window == "last")
     for period, cases in moves.by_period():
         if period == 0:
             continue
@@ -224,8 +233,8 @@ def linked_stock(moves: Moves, links: Links, *, window: Window = "ever", name: s
     """
     _check_window(window)
     matrix = links.aligned(moves.firms)
-    said = _both(moves.provenance, links.provenance)
-    out = moves.blank(name)
+    said = joint_provenance(moves.provenance, links.provenance) or None
+    out = moves.blank(name, looks_back=window == "last")
     for period, cases in moves.by_period():
         if period:
             there = moves.presence(period - 1, window)
@@ -262,7 +271,7 @@ def peer_shares(
         if value not in valid:
             raise OptionError.of(argument, value, valid)
     codes = moves.groups(firms, group)
-    out = moves.blank(name or f"{group}_share")
+    out = moves.blank(name or f"{group}_share", looks_back=timing == "before")
     lonely = np.zeros(moves.n_cases, dtype=bool)
     for period, cases in moves.by_period():
         source = period - 1 if timing == "before" else period
@@ -312,13 +321,8 @@ def ties_at(
     held = np.zeros((len(moves.firms), len(moves.places)))
     np.add.at(held, (who[kept], where[kept]), counts[kept])
     out = moves.blank(name, held[moves.case_firm])
-    said = _both(moves.provenance, provenance_of(ties))
+    said = joint_provenance(moves.provenance, ties) or None
     return replace(out, provenance=said)
-
-
-def _both(first: str | None, second: str | None) -> str | None:
-    """Two sentences as one, each once."""
-    return "; ".join(dict.fromkeys(note for note in (first, second) if note)) or None
 
 
 def _check_window(window: object) -> None:

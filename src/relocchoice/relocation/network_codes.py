@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from relocchoice.data.frames import Columns
 from relocchoice.data.labels import show
+from relocchoice.data.provenance import joint_provenance
 from relocchoice.errors import DataError, Finding, OptionError
 from relocchoice.relocation.taxonomy import period_labels
 
@@ -20,8 +21,7 @@ Floats = NDArray[np.float64]
 
 def provenance_of(*frames: Any) -> str | None:
     """What frames say about where they come from, ``attrs["provenance"]``; None where they say nothing."""
-    said = [str(note) for frame in frames if (note := getattr(frame, "attrs", {}).get("provenance"))]
-    return "; ".join(dict.fromkeys(said)) or None
+    return joint_provenance(*frames) or None
 
 
 def labels_of(columns: Columns, name: str, argument: str, firm: str | None = None) -> pd.Series:
@@ -125,6 +125,21 @@ def periods_of(given: Sequence[Any] | None, series: pd.Series, name: str) -> pd.
             )
         given = known
     return universe_of("periods", given, series)
+
+
+def skipped_periods(periods: pd.Index, given: Sequence[Any] | None, name: str) -> tuple[str, ...]:
+    """One sentence where whole numbers of time skip some, so that "the period before" is further back; else none."""
+    if given is not None or not pd.api.types.is_integer_dtype(periods.dtype) or len(periods) < 3:
+        return ()
+    steps = np.diff(periods.to_numpy())
+    far = np.flatnonzero(steps > steps.min())
+    if not len(far):
+        return ()
+    pairs = ", ".join(f"of {periods[at + 1]} is {periods[at]}" for at in far[:8]) + (", ..." if len(far) > 8 else "")
+    return (
+        f"Nothing happened in some periods of {name!r}, which were left out: the period before that {pairs}. "
+        "Name all of them in periods=[...] where the empty ones count.",
+    )
 
 
 def one_per_firm(columns: Columns, firm: str, column: str, firms: pd.Index) -> pd.Series:

@@ -9,8 +9,9 @@ import pandas as pd
 
 from relocchoice.data.frames import read_frame
 from relocchoice.data.labels import show
+from relocchoice.data.provenance import KEY, NOTES, joint_provenance
 from relocchoice.errors import DataError
-from relocchoice.relocation.network_codes import Floats, Ints, coded, labels_of, provenance_of
+from relocchoice.relocation.network_codes import Floats, Ints, coded, labels_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +21,8 @@ class PlaceVariable:
     Attributes
     ----------
     name : of the column it becomes; values : (n, J).
-    firms, periods, case_firm, case_period, places, names, provenance : as in ``Moves``.
+    firms, periods, case_firm, case_period, places, names, provenance, notes : as in ``Moves``; tables carry the last
+        two in ``attrs``, and data read from these keep them.
     """
 
     name: str
@@ -32,6 +34,7 @@ class PlaceVariable:
     places: pd.Index
     names: tuple[str, str, str]
     provenance: str | None
+    notes: tuple[str, ...] = ()
 
     def wide(self) -> pd.DataFrame:
         """(n, J) with firm and period as index and a column a place."""
@@ -75,11 +78,11 @@ class PlaceVariable:
                 f"(row {at}), so {self.name!r} has no value there; list it in decisions="
             )
         out = frame.assign(**{self.name: self.values[rows, where]})
-        if self.provenance:
-            out.attrs["provenance"] = provenance_of(frame) or self.provenance
-        return out
+        return self._marked(out)
 
     def _marked(self, frame: pd.DataFrame) -> pd.DataFrame:
-        if self.provenance:
-            frame.attrs["provenance"] = self.provenance
+        if said := joint_provenance(frame, self.provenance):
+            frame.attrs[KEY] = said
+        if self.notes:
+            frame.attrs[NOTES] = list(dict.fromkeys([*(frame.attrs.get(NOTES) or ()), *self.notes]))
         return frame

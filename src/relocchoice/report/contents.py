@@ -89,6 +89,7 @@ class Report:
     formats : of the tables' files.
     log : what the page says, as JSON values.
     spec_text : the specification file, word for word.
+    left_out : sentences on what is not there because this installation lacks something; not a failure.
     """
 
     title: str
@@ -99,3 +100,4 @@ class Report:
     formats: tuple[str, ...]
     log: Mapping[str, Any]
     spec_text: str
+    left_out: tuple[str, ...] = ()

@@ -72,7 +72,7 @@ footer { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: var(--soft
   table.relocchoice-header th, table.relocchoice-header td { white-space: normal; }
   .box tbody th[scope="row"] { position: sticky; left: 0; background: var(--paper); white-space: normal;
     max-width: 40vw; }
-  .box thead th { white-space: normal; min-width: 4.5rem; max-width: 8rem; overflow-wrap: anywhere; }
+  .box thead th { white-space: normal; min-width: 4.5rem; max-width: 8rem; overflow-wrap: break-word; }
   .box thead th:first-child { max-width: 40vw; }
 }
 @media print { nav { display: none; } .box { overflow: visible; border: 0; } h2 { break-after: avoid; } }
@@ -112,7 +112,9 @@ def page(report: Report) -> str:
 
 
 def _verdict(report: Report) -> str:
-    warned = "".join(_part(Sentence(one, "warning")) for one in report.notices)
+    warned = "".join(_part(Sentence(one, "warning")) for one in (*report.left_out, *report.notices))
+    if not report.failures and report.left_out:
+        return warned
     if not report.failures:
         return f'<p class="good"><span class="mark">Fine.</span> Everything that was asked for is here.</p>{warned}'
     return (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Real
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from relocchoice.errors import OptionError
 from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
-from relocchoice.inference.tails import chi2_tail, normal_quantile, two_sided
+from relocchoice.inference.tails import chi2_tail, normal_quantile, require_alpha, two_sided
 from relocchoice.results.blocks import CONSTANTS, WITHOUT_ERROR, is_dissimilarity
 from relocchoice.results.frozen import CopiedFrame, sealed
 from relocchoice.results.interop import HOOKS
@@ -139,8 +137,7 @@ class ChoiceResults:
         OptionError
             Unless 0 < alpha < 1.
         """
-        if not isinstance(alpha, Real) or not 0 < alpha < 1:
-            raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
+        require_alpha(alpha)
         half = normal_quantile(alpha / 2) * self.bse
         centre = self.params.where(half.notna())
         return pd.DataFrame({0: centre - half, 1: centre + half})

@@ -24,7 +24,7 @@ from relocchoice.errors import ConvergenceWarning, DataError, Finding, OptionErr
 from relocchoice.inference.covariance import Covariance
 from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
 from relocchoice.inference.simultaneous import Against, Best, FactorOrder, factor_order
-from relocchoice.inference.tails import chi2_tail, normal_quantile, two_sided
+from relocchoice.inference.tails import chi2_tail, normal_quantile, require_alpha, two_sided
 from relocchoice.results.frozen import CopiedFrame, sealed
 from relocchoice.results.ordered_build import OrderedFit, fit_ordered, predict_ordered, right_side
 from relocchoice.results.ordered_table import ordered_table
@@ -208,8 +208,7 @@ class OrderedResults:
         OptionError
             Unless 0 < alpha < 1.
         """
-        if not 0 < alpha < 1:
-            raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
+        require_alpha(alpha)
         half = normal_quantile(alpha / 2) * self.bse
         return pd.DataFrame({0: self.params - half, 1: self.params + half})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ from relocchoice.errors import IdentificationError, OptionError
 from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions
 from relocchoice.inference.profile import ProfileCurve, profile_curve, profile_interval
 from relocchoice.inference.restricted import SAMPLING_WEIGHTS, Surface, likelihood_ratio, surface
+from relocchoice.inference.tails import require_alpha
 from relocchoice.results.rebound import rebound, refuse_moved
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def profile_figures(results: ChoiceResults, alpha: float, data: ChoiceData | Non
     ------
     OptionError, IdentificationError : as of :meth:`ChoiceResults.profile_conf_int`.
     """
-    _check_alpha(alpha)
+    require_alpha(alpha)
     frame, null = results.parameters, results.null_values
     names = [str(name) for name in frame.index]
     figures = pd.DataFrame(np.nan, index=frame.index, columns=["lower", "upper", "statistic", "p"])
@@ -65,16 +65,11 @@ def profile_figures(results: ChoiceResults, alpha: float, data: ChoiceData | Non
     return ProfileFigures(figures, tuple(messages))
 
 
-def _check_alpha(alpha: float) -> None:
-    if not isinstance(alpha, Real) or not 0 < alpha < 1:
-        raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
-
-
 def profile_intervals(
     results: ChoiceResults, alpha: float, parameters: Sequence[str] | None, data: ChoiceData | None
 ) -> pd.DataFrame:
     """See :meth:`ChoiceResults.profile_conf_int`."""
-    _check_alpha(alpha)
+    require_alpha(alpha)
     names = _names(results, parameters)
     status = results.parameters["status"]
     out = pd.DataFrame(np.nan, index=pd.Index(names, name="parameter"), columns=[0, 1])

@@ -20,7 +20,7 @@ from relocchoice.inference.resample import (
     jackknife_bias,
     jackknife_covariance_matrix,
 )
-from relocchoice.inference.tails import normal_quantile
+from relocchoice.inference.tails import normal_quantile, require_alpha
 from relocchoice.results import numbers
 from relocchoice.results.frozen import sealed
 from relocchoice.results.render import Format
@@ -161,8 +161,7 @@ class Resampled:
         IdentificationError : too many replicates have no finite maximum.
         OptionError : a kind or alpha that is not valid, or that needs more replicates than there are.
         """
-        if not 0 < alpha < 1:
-            raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
+        require_alpha(alpha)
         chosen = ("normal" if self.kind == "jackknife" else "percentile") if kind is None else kind
         if chosen not in get_args(IntervalKind):
             raise OptionError.of("kind", kind, ", ".join(get_args(IntervalKind)))

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from relocchoice.data.provenance import joint_provenance
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -34,9 +36,6 @@ def begun(provenance: str, title: str) -> str:
 
 def shared_provenance(sources: Iterable[Any]) -> str:
     """The provenance of several fits or records: each line once, and that others are observed where some are."""
-    lines = [
-        str(getattr(source, "provenance", "") or getattr(source, "attrs", {}).get("provenance", ""))
-        for source in sources
-    ]
-    said = list(dict.fromkeys(line for line in lines if line))
-    return "; ".join([*said, *(["other columns observed"] if said and not all(lines) else [])])
+    lines = [joint_provenance(source) for source in sources]
+    said = joint_provenance(*lines)
+    return f"{said}; other columns observed" if said and not all(lines) else said

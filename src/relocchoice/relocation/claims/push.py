@@ -36,7 +36,7 @@ GROUPS = {
 ALWAYS = "log1p(distance)"
 OTHERS = frozenset({"policy", "ties", "size"})
 RIVAL = {"log1p(universities)": 0.6, "business_environment": 0.8, "kin": 0.6, "log1p(distance)": -0.5}
-LEVEL = 0.01
+LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,7 @@ class Encompassing:
 
     @property
     def words(self) -> str:
-        """Which of the two encompasses the other at the 1 % level."""
+        """Which of the two encompasses the other at the 5 % level."""
         price, technology = self.price_adds.pvalue < LEVEL, self.technology_adds.pvalue < LEVEL
         if price and not technology:
             return "price and space encompass technology and environment"
@@ -172,8 +172,8 @@ def push_by_price_or_technology(survey: Survey, split: LoglikSplit | None = None
             ("other world: price in the union", rival.price_adds),
             ("other world: technology in the union", rival.technology_adds),
         ),
-        verdict=f"Where firms were made to mind the price of land, {own.words}; where the same firms were made to mind "
-        f"technology, {rival.words}. At this number of firms the "
+        verdict=f"Each test at {100 * LEVEL:g} %: where firms were made to mind the price of land, {own.words}; where "
+        f"the same firms were made to mind technology, {rival.words}. At this number of firms the "
         f"test {'tells' if told else 'does NOT tell'} the two worlds apart.",
         limits="The firms are simulated: in the survey's own world only the price was put in, so its verdict is no "
         "evidence on the claim. With eight places and three periods most of what a place offers is assumed for "
@@ -199,7 +199,5 @@ def choices_from(frame: Any, data: ChoiceData, chosen: Any = None) -> ChoiceData
     """The same choices of destinations with the columns of a frame; other ones chosen where (rows,) ``chosen`` says."""
     at = data.row_case()
     taken = data.row_alternative == np.asarray(data.chosen)[at] if chosen is None else chosen
-    made = ChoiceData.from_long(
-        frame.assign(taken=taken), case="named_place", alternative="alternative", chosen="taken", unit="firm"
-    )
-    return made.with_provenance(data.provenance)
+    frame = frame.assign(taken=taken)
+    return ChoiceData.from_long(frame, case="named_place", alternative="alternative", chosen="taken", unit="firm")

@@ -125,7 +125,6 @@ def cluster_migration(survey: Survey) -> Claim:
     follows = fit.wald_test(f"`{name}` = 0")
     kin = _one_sided(fit, KIN, 1, "kin elsewhere do not draw firms")
     missed = bare.wald_test(f"`{name}` = 0")
-    found = follows.pvalue < LEVEL
     return Claim(
         key="cluster_migration",
         title="Cluster-oriented migration: do firms follow firms of their own town?",
@@ -144,18 +143,30 @@ def cluster_migration(survey: Survey) -> Claim:
             "kin": float(fit.params[KIN]),
         },
         tests=(("following the town", follows), ("kin", kin), ("following, appeal unknown", missed)),
-        verdict=(
-            f"A following shows ({equation(follows.pvalue)}) that was not put in, as in one sample of twenty"
-            if found
-            else f"None was put in and none is found ({equation(follows.pvalue)}), while kin, which were put in, are"
-        )
-        + ". Where the appeal of the places is left out of the model, the town's firms stand in for it: "
-        f"{float(bare.params[name]):.2f} ({equation(missed.pvalue)}).",
+        verdict=_cluster_verdict(follows, kin, missed, float(bare.params[name])),
         limits=NO_EVIDENCE + "No published number says who followed whom, and places that draw many firms look alike "
         "whether firms follow each other or the same advantages. Telling these apart takes dated moves of named "
         "firms, or the models of expected shares in relocation.social.",
         provenance=survey.provenance.line,
     )
+
+
+def _cluster_verdict(follows: TestResult, kin: TestResult, missed: TestResult, bare: float) -> str:
+    """What the three tests say, each at :data:`LEVEL`: nothing is called found that is not."""
+    if follows.pvalue < LEVEL:
+        first = f"A following shows ({equation(follows.pvalue)}) that was not put in, as in one sample of twenty"
+    else:
+        first = f"No following was put in and none is found ({equation(follows.pvalue)})"
+    also = "are found" if kin.pvalue < LEVEL else "are NOT found with this many firms"
+    stands = f"{bare:.2f} ({equation(missed.pvalue)})"
+    where = "Where the appeal of the places is left out of the model"
+    if missed.pvalue >= LEVEL:
+        last = f"{where}, nothing shows with this many firms either: {stands}"
+    elif bare > 0:
+        last = f"{where}, the town's firms stand in for it: {stands}"
+    else:
+        last = f"{where}, firms seem to avoid those of their town, which was not put in: {stands}"
+    return f"{first}; kin, which were put in, {also} ({equation(kin.pvalue)}). {last}."
 
 
 def simulated_claims(survey: Survey, split: LoglikSplit | None = None) -> tuple[Claim, ...]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from relocchoice.errors import OptionError, SpecificationError
 from relocchoice.inference.covariance import Covariance
 from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
-from relocchoice.inference.tails import normal_quantile, two_sided
+from relocchoice.inference.tails import normal_quantile, require_alpha, two_sided
 from relocchoice.relocation.land.berry_elasticities import elasticities
 from relocchoice.relocation.land.berry_shares import Shares, read_shares
 from relocchoice.relocation.land.berry_system import (
@@ -110,9 +110,9 @@ class BerryLogit:
 
         Raises
         ------
-        DataError, IdentificationError, OptionError
+        DataError, IdentificationError, SpecificationError, OptionError
             Zero shares (market and alternative are named), missing values, fewer instruments than endogenous columns,
-            constant or collinear columns: before anything is estimated.
+            constant or collinear columns, with nests a term called ``sigma``: before anything is estimated.
         """
         for name, value, valid in (("method", method, Method), ("cov_type", cov_type, BerryCovariance)):
             if value not in get_args(valid):
@@ -266,8 +266,7 @@ class BerryResults:
         OptionError
             Unless 0 < alpha < 1.
         """
-        if not 0 < alpha < 1:
-            raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
+        require_alpha(alpha)
         half = normal_quantile(alpha / 2) * self.bse
         return pd.DataFrame({0: self.params - half, 1: self.params + half})
 

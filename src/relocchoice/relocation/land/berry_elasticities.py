@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from relocchoice.errors import OptionError, SpecificationError
-from relocchoice.inference.tails import normal_quantile
+from relocchoice.errors import SpecificationError
+from relocchoice.inference.tails import normal_quantile, require_alpha
 
 if TYPE_CHECKING:
     from relocchoice.relocation.land.berry import BerryResults
@@ -40,8 +40,7 @@ def elasticities(results: BerryResults, alpha: float = 0.05) -> pd.DataFrame:
     SpecificationError : the price is another function than the column itself or its log.
     OptionError : alpha is not between 0 and 1.
     """
-    if not 0 < alpha < 1:
-        raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
+    require_alpha(alpha)
     own = _per_share(results)
     a = float(results.params.iloc[0])
     nested = results.model.nest is not None

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from relocchoice.errors import DataError, IdentificationError
+from relocchoice.errors import DataError, IdentificationError, SpecificationError
 from relocchoice.relocation.land.berry_shares import Shares
 from relocchoice.relocation.land.first_stage import CONSTANT, FirstStage, Regression, fit_first_stage, refuse_collinear
 from relocchoice.spec.evaluate import learn_terms
@@ -39,11 +39,22 @@ class System:
 
 
 def system_of(model: BerryLogit, shares: Shares) -> System:
+    """The columns of a model on the rows of shares.
+
+    Raises
+    ------
+    SpecificationError : a term called sigma, with nests. IdentificationError, DataError : as ``BerryLogit.fit``.
+    """
     data = shares.data
     made = learn_terms(model.utilities, data, "row", reduced=True)
     columns = dict(zip(made.encoding.labels, made.values, strict=True))
     endogenous = {model.price: columns.pop(model.price)}
     if shares.nest is not None:
+        if SIGMA in (*endogenous, *columns):
+            raise SpecificationError(
+                f"utilities={model.utilities!r}: with nests {SIGMA!r} is the coefficient of the share within them; "
+                "rename the column"
+            )
         endogenous[SIGMA] = np.log(shares.within)
         if not endogenous[SIGMA].any():
             raise IdentificationError(

@@ -19,12 +19,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import joint_provenance
 from relocchoice.data.universe import with_alternatives
 from relocchoice.engine.bind import bind
 from relocchoice.engine.problem import Problem
 from relocchoice.engine.reduce import one_thread
 from relocchoice.errors import DataError, OptionError
-from relocchoice.inference.tails import normal_quantile
+from relocchoice.inference.tails import normal_quantile, require_alpha
 from relocchoice.relocation.land.control_design import first_stage_rows, with_column
 from relocchoice.relocation.land.markets import look_up, markets_of
 from relocchoice.relocation.land.stacked import PREFIX, widened, with_values
@@ -134,10 +135,11 @@ def forecast(
     """
     if residual not in get_args(Residual):
         raise OptionError.of("residual", residual, ", ".join(get_args(Residual)))
-    if not isinstance(alpha, float) or not 0 < alpha < 1:
-        raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
+    require_alpha(alpha)
     if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 1:
         raise OptionError.of("draws", draws, "a whole number of at least 1")
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        raise OptionError.of("seed", seed, "a whole number of at least 0")
     data = results.data if data is None else data
     if not isinstance(data, ChoiceData):
         raise DataError(f"data= is a ChoiceData, not {type(data).__name__}")
@@ -161,7 +163,7 @@ def forecast(
     if residual == "average":
         notes.append(f"{n_draws} draws of residuals, seed {seed}; prices are taken as set, not formed by the market.")
     table = pd.DataFrame(probabilities, index=data.cases, columns=data.alternatives)
-    return Forecast(frame, table, residual, alpha, n_draws, (*notes, *data.notes), results.provenance)
+    return Forecast(frame, table, residual, alpha, n_draws, (*notes, *data.notes), joint_provenance(results, data))
 
 
 def _with_ends(shares: Floats, error: Floats, alpha: float, alternatives: pd.Index) -> pd.DataFrame:

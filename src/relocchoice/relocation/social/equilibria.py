@@ -138,16 +138,15 @@ def of_group(
 ) -> Equilibria:
     """:func:`equilibria` of a group that is known to be in order."""
     labels = pd.Index(range(1, group.n_places + 1) if places is None else list(places))
-    if len(labels) != group.n_places:
-        raise OptionError.of("places", list(labels), f"{group.n_places} labels")
+    if len(labels) != group.n_places or labels.has_duplicates:
+        raise OptionError.of("places", list(labels), f"{group.n_places} different labels")
     open_: NDArray[np.bool_] = np.asarray(np.isfinite(group.v).any(axis=0))
     inner = _merged(Group(group.v[:, open_], group.s[:, open_], group.w))
     if inner.n_places == 1:
         points, found, undecided, said = np.ones((1, 1)), "proved", np.empty((0, 1)), "There is only one place."
-    elif method != "search" and float(np.abs(inner.s).max()) < CONTRACTION:
-        # sum_j |Phi'_jk| = sum_i w_i |s_ik| 2 P_ik (1 - P_ik), at most max |s| / 2: best replies contract everywhere
+    elif method != "search" and (only := _only(inner)) is not None:
         said = "This is the only one: with all interactions below 2 best replies contract."
-        points, found, undecided = _only(inner), "proved", np.empty((0, inner.n_places))
+        points, found, undecided = only[None], "proved", np.empty((0, inner.n_places))
     elif method == "proof" or (method == "auto" and inner.n_places <= MOST_PLACES):
         points, found, undecided, said = _proved(inner, max_boxes)
     else:
@@ -155,10 +154,15 @@ def of_group(
     return _record(group, labels, open_, points, undecided, found, said)
 
 
-def _only(group: Group) -> Floats:
-    end = group.settle(np.full(group.n_places, 1.0 / group.n_places))
-    assert end is not None
-    return end[None]
+def _only(group: Group) -> Floats | None:
+    """(J,) the equilibrium where there can be no other; None where there can, or where none was reached."""
+    # sum_j |Phi'_jk| = sum_i w_i |s_ik| 2 P_ik (1 - P_ik), at most max |s| / 2: best replies contract everywhere
+    if float(np.abs(group.s).max()) >= CONTRACTION:
+        return None
+    start = np.full(group.n_places, 1.0 / group.n_places)
+    # best replies that nearly cycle take long to settle; Newton's method goes there at once
+    end = group.solve(start)
+    return group.settle(start) if end is None else end
 
 
 def _proved(group: Group, max_boxes: int) -> tuple[Floats, str, Floats, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ from relocchoice.errors import ConvergenceWarning, DataError, IdentificationErro
 from relocchoice.inference.covariance import Covariance
 from relocchoice.models import MultinomialLogit
 from relocchoice.post.movements import names_variable
-from relocchoice.relocation.network_codes import periods_of
+from relocchoice.relocation.network_codes import periods_of, skipped_periods
 from relocchoice.relocation.social.estimate import (
     COV_TYPES,
     CovType,
@@ -34,6 +35,7 @@ from relocchoice.relocation.social.estimate import (
     without_interaction,
 )
 from relocchoice.relocation.social.markets import Markets, bind, with_shares
+from relocchoice.relocation.social.peers import mean_by_market, realised_shares, shares_before
 from relocchoice.relocation.social.results import SocialResults
 from relocchoice.results.choice_results import ChoiceResults
 
@@ -43,6 +45,10 @@ Method = Literal["npl", "nfp", "lagged", "realised"]
 METHODS: tuple[Method, ...] = ("npl", "nfp", "lagged", "realised")
 Own = Literal["left out", "included"]
 Selection = Literal["near", "best"]
+NO_UNIT = (
+    "The data name no unit, so every case counts as another firm: what a firm itself chose in the period before is in "
+    "its share. Give unit= when reading data in which firms choose again."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +62,7 @@ class SocialLogit:
         third part, but the utilities must be linear in it.
     group : case-level column or columns: firms that are alike in it expect the same.
     period : case-level column of time: markets are groups in a period. Needed by ``"lagged"``.
-    periods : its labels in order, where it holds text of unknown order.
+    periods : its labels in order, where it holds text of unknown order, or some without choices are to count.
     base : alternative without constant.
     peers : name of the column of shares.
 
@@ -99,7 +105,8 @@ class SocialLogit:
         ----------
         method : ``"nfp"``, nested fixed point: maximum likelihood with shares that are equilibria; ``"npl"``, nested
             pseudo-likelihood, with less precision and less work; ``"lagged"``, a plain logit on the shares of the
-            group's other firms in the period before, right where firms look back; ``"realised"``, a plain logit on the
+            group's other firms (``unit`` of the data, else every case is one) in the period before, right where firms
+            look back; ``"realised"``, a plain logit on the
             shares of the same period, which is biased and here for comparison.
         cov_type : ``"information"`` (the default: choices are independent given the expectations), ``"robust"``,
             ``"cluster"``.
@@ -107,6 +114,8 @@ class SocialLogit:
         own : of ``"realised"``: whether the firm's own choice is in the share.
         equilibrium : where a market has several: ``"near"`` the observed shares, or the ``"best"`` by the likelihood of
             all, for which all are solved for: slow with many markets of many firms.
+        max_iterations, tolerance : of the search for ``"npl"`` and ``"nfp"``; the tolerance is a squared distance in
+            standard errors.
 
         Raises
         ------
@@ -120,6 +129,7 @@ class SocialLogit:
         ConvergenceWarning : the search did not end at a solution.
         """
         self._check(data, method, cov_type, own, equilibrium, groups)
+        _check_search(max_iterations, tolerance)
         # matrices are small and many: threads would only get in each other's way
         with one_thread():
             return self._fit(data, method, cov_type, groups, own, equilibrium, max_iterations, tolerance)
@@ -139,19 +149,21 @@ class SocialLogit:
         if method == "lagged":
             return self._lagged(data, market, cov_type, groups)
         included = method != "realised" or own == "included"
-        plain = self._plain(with_shares(data, self.peers, _realised(data, market.codes, own=included)))
+        plain = self._plain(with_shares(data, self.peers, realised_shares(data, market.codes, own=included)))
         markets = bind(data, plain.encoding, self.peers, market.codes)
         if method == "realised":
             how = "with the firm's own choice" if included else "without the firm's own choice"
             note = f"Realised shares {how} took the place of expected ones: the estimates are biased."
             return self._wrapped(plain, method, markets, market, markets.observed(), cov_type, groups, (note,))
+        kind: CovType = cov_type or "information"
+        clusters = None if groups is None else _codes(data, groups)
+        if kind == "cluster" and len(np.unique(market.codes if clusters is None else clusters)) < 2:
+            raise OptionError("cov_type='cluster' needs at least two groups; there is one")
         found, notes = _from_starts(markets, method, plain, max_iterations, tolerance)
         if equilibrium == "best":
             found = _best(markets, method, found, max_iterations, tolerance)
         if not found.converged:
             warnings.warn(found.message, ConvergenceWarning, stacklevel=3)
-        kind: CovType = cov_type or "information"
-        clusters = None if groups is None else _codes(data, groups)
         matrix = covariance(markets, method, found, kind, clusters)
         return self._results(plain, method, markets, market, found, matrix, (*data.notes, *notes))
 
@@ -193,7 +205,7 @@ class SocialLogit:
         if (time < 0).any():
             at = int(np.flatnonzero(time < 0)[0])
             raise OptionError.of("periods", list(order), f"a list that holds {show(when.iloc[at])}")
-        rows, known = _before(data, _codes(data, self.group), time)
+        rows, known = shares_before(data, _codes(data, self.group), time)
         if not known.any():
             raise DataError("no case has firms of its group that chose in the period before: nothing can be estimated")
         kept = data.select(known)
@@ -202,8 +214,10 @@ class SocialLogit:
         markets = bind(kept, plain.encoding, self.peers, held.codes)
         left = int((~known).sum())
         note = f"{left} of {data.n_cases} cases were left out: no other firm of their group chose in the period before."
-        expected = _mean_by_market(rows[known[data.row_case()]], kept, held)
-        notes = (note,) if left else ()
+        expected = mean_by_market(rows[known[data.row_case()]], kept, held.codes)
+        notes = (*((note,) if left else ()), *skipped_periods(order, self.periods, self.period))
+        if data.unit is None:
+            notes = (*notes, NO_UNIT)
         cluster = groups or (self.group if isinstance(self.group, str) else None)
         return self._wrapped(plain, "lagged", markets, held, expected, cov_type, cluster, notes)
 
@@ -263,6 +277,13 @@ class SocialLogit:
         )
 
 
+def _check_search(max_iterations: int, tolerance: float) -> None:
+    if not isinstance(max_iterations, Integral) or isinstance(max_iterations, bool) or max_iterations < 1:
+        raise OptionError.of("max_iterations", max_iterations, "a whole number of at least 1")
+    if not isinstance(tolerance, Real) or isinstance(tolerance, bool) or not 0 < tolerance < np.inf:
+        raise OptionError.of("tolerance", tolerance, "a number above 0, e.g. 1e-10")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Market:
     """(n,) codes of the cases' markets and the markets' labels."""
@@ -294,60 +315,6 @@ def _case_columns(data: ChoiceData, names: Sequence[str]) -> pd.DataFrame:
 def _codes(data: ChoiceData, names: str | Sequence[str]) -> Ints:
     """(n,) codes of the combinations of case-level columns."""
     return _Market.of(data, names, None).codes
-
-
-def _weights(data: ChoiceData) -> Floats:
-    return np.ones(data.n_cases) if data.weights is None else np.array(data.weights)
-
-
-def _realised(data: ChoiceData, market: Ints, own: bool) -> Floats:
-    """(R,) share of the row's place among the choices of the market, with or without one's own.
-
-    Raises
-    ------
-    DataError : a case is alone in its market, so that nobody is left.
-    """
-    assert data.chosen is not None
-    counts = np.zeros((int(market.max()) + 1, data.n_alternatives))
-    weights = _weights(data)
-    np.add.at(counts, (market, data.chosen), weights)
-    case, place = data.row_case(), data.row_alternative
-    held, total = counts[market[case], place], counts.sum(axis=1)[market[case]]
-    if own:
-        return held / total
-    if (total <= 1).any():
-        at = data.cases[int(case[np.flatnonzero(total <= 1)[0]])]
-        raise DataError(f"case {show(at)} is alone in its market: without its own choice no share is left")
-    return (held - (data.chosen[case] == place)) / (total - 1.0)
-
-
-def _before(data: ChoiceData, group: Ints, time: Ints) -> tuple[Floats, NDArray[np.bool_]]:
-    """(R,) shares of the group's choices in the period before, without the same unit's; (n,) where there are any."""
-    assert data.chosen is not None
-    n_periods, j = int(time.max()) + 1, data.n_alternatives
-    counts = np.zeros((int(group.max()) + 1, n_periods + 1, j))
-    weights = _weights(data)
-    # one period on, so that a look-up at the own period finds the one before
-    np.add.at(counts, (group, time + 1, data.chosen), weights)
-    held = counts[group, time]
-    if data.unit is not None:
-        mine = pd.DataFrame({"unit": data.unit, "group": group, "time": time + 1, "place": data.chosen, "w": weights})
-        summed = mine.groupby(["unit", "group", "time", "place"])["w"].sum()
-        for place in range(j):
-            keys = pd.MultiIndex.from_arrays([data.unit, group, time, np.full(len(time), place)])
-            at = summed.index.get_indexer(keys)
-            held[:, place] -= np.where(at >= 0, summed.to_numpy()[at], 0.0)
-    total = held.sum(axis=1)
-    known = total > 0
-    shares = np.divide(held, total[:, None], out=np.zeros_like(held), where=known[:, None])
-    return shares[data.row_case(), data.row_alternative], known
-
-
-def _mean_by_market(rows: Floats, data: ChoiceData, market: _Market) -> Floats:
-    dense = np.zeros((data.n_cases, data.n_alternatives))
-    dense[data.row_case(), data.row_alternative] = rows
-    count = np.bincount(market.codes)
-    return np.stack([np.bincount(market.codes, weights=column) / count for column in dense.T], axis=1)
 
 
 def _from_starts(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from relocchoice.errors import OptionError
 from relocchoice.inference.covariance import Covariance
 from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
-from relocchoice.inference.tails import normal_quantile, two_sided
+from relocchoice.inference.tails import normal_quantile, require_alpha, two_sided
 from relocchoice.relocation.social.equilibria import Equilibria, of_group
 from relocchoice.relocation.social.markets import Markets
 from relocchoice.results import numbers, words
@@ -124,8 +123,7 @@ class SocialResults:
         ------
         OptionError : unless 0 < alpha < 1.
         """
-        if not isinstance(alpha, Real) or not 0 < alpha < 1:
-            raise OptionError.of("alpha", alpha, "a number between 0 and 1, e.g. 0.05")
+        require_alpha(alpha)
         half = normal_quantile(alpha / 2) * self.bse
         return pd.DataFrame({0: self.params - half, 1: self.params + half})
 

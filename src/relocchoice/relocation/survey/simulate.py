@@ -62,8 +62,8 @@ def simulate_survey(n_firms: int = 95, seed: int = 0, *, margins: Margins = "exa
     >>> len(survey.firms), len(survey.events), len(survey.destinations)
     (95, 183, 165)
     """
-    _check_whole("n_firms", n_firms, FEWEST, MOST)
-    _check_whole("seed", seed, 0, 2**63 - 1)
+    check_whole("n_firms", n_firms, FEWEST, MOST)
+    check_whole("seed", seed, 0, 2**63 - 1)
     if margins not in get_args(Margins):
         raise OptionError.of("margins", margins, ", ".join(get_args(Margins)))
     rng = np.random.default_rng(int(seed))
@@ -81,7 +81,13 @@ def simulate_survey(n_firms: int = 95, seed: int = 0, *, margins: Margins = "exa
     return Survey(**frames, truth=Truth(_shift_frame(calibrated())), provenance=provenance)
 
 
-def _check_whole(name: str, value: object, least: int, most: int) -> None:
+def check_whole(name: str, value: object, least: int, most: int) -> None:
+    """Refuse what is no whole number in a range.
+
+    Raises
+    ------
+    OptionError
+    """
     if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
         raise OptionError.of(name, value, f"a whole number from {least:,} to {most:,}")
 

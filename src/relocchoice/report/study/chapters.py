@@ -49,11 +49,12 @@ TREES: tuple[DestinationTree, ...] = ("none", "reach", "region", "border")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chapter:
-    """A section with the fits that it made and what went wrong in it."""
+    """A section with the fits that it made, what went wrong in it, and what is not in it for want of data."""
 
     section: Section
     fits: Mapping[str, ChoiceResults]
     failures: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def counted_chapter(draw: bool) -> Chapter:
@@ -79,6 +80,7 @@ def counted_chapter(draw: bool) -> Chapter:
             drawn(
                 places_map,
                 by_form.sum(),
+                labels=labels(),
                 caption="The same destinations on a schematic map; area goes with the count. Coast and interior are "
                 "counted as a whole: their bubbles stand amid the towns that the text names (dots).",
                 stem="map-counted",
@@ -107,7 +109,8 @@ def observed_chapter(draw: bool, folder: Folder) -> Chapter:
     if skipped or columns is None or isinstance(columns, Missing):
         reason = skipped[0] if skipped else "the data are not at hand"
         parts.append(Sentence(f"Left out: {reason}", "warning"))
-        return Chapter(Section(OBSERVED, "Observed: Japanese plants in Europe", tuple(parts)), {})
+        section = Section(OBSERVED, "Observed: Japanese plants in Europe", tuple(parts))
+        return Chapter(section, {}, left_out=(f"The chapter on Japanese plants was left out: {reason}",))
     fits, _ = columns
     parts.append(Shown(found.tables[f"{name}_network"], f"{name}_network"))
     if draw:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import shlex
 import warnings
 from importlib.metadata import version
-from numbers import Integral
 from typing import Any
 
 import relocchoice
-from relocchoice.errors import ConvergenceWarning, OptionError
+from relocchoice.errors import ConvergenceWarning
 from relocchoice.relocation.reproduce_record import Folder
 from relocchoice.relocation.survey import simulate_survey
+from relocchoice.relocation.survey.simulate import check_whole
 from relocchoice.report.contents import Report, Section, Sentence
 from relocchoice.report.figures import has_matplotlib
 from relocchoice.report.study.chapters import (
@@ -26,6 +28,7 @@ from relocchoice.report.tables import as_json
 FIRMS, SEED = 2000, 0
 FEWEST, MOST = 1000, 20_000
 TITLE = "Relocation of firms from Yueqing: a study of forms and destinations"
+NO_PLOTS = "No pictures: matplotlib is not installed; pip install 'relocchoice[plots]'."
 FORMATS = ("latex", "html")
 PACKAGES = ("numpy", "scipy", "pandas", "formulaic", "narwhals")
 
@@ -43,6 +46,7 @@ def make_study(firms: int = FIRMS, seed: int = SEED, *, published_folder: Folder
     -------
     Report
         With counted, observed and simulated firms in chapters of their own; pictures where matplotlib is installed.
+        What is not there, pictures or a chapter without its data, is said at the top.
 
     Raises
     ------
@@ -61,19 +65,24 @@ def make_study(firms: int = FIRMS, seed: int = SEED, *, published_folder: Folder
         made = simulated_chapter(survey, draw)
         chapters = (counted_chapter(draw), observed_chapter(draw, published_folder), offered_chapter(), made)
     failures = tuple(sentence for chapter in chapters for sentence in chapter.failures)
+    left_out = (*(() if draw else (NO_PLOTS,)), *(sentence for chapter in chapters for sentence in chapter.left_out))
+    command = f"relocchoice study --firms {firms} --seed {seed}"
+    if published_folder is not None:
+        command += f" --published {shlex.quote(os.fspath(published_folder))}"
     return Report(
         title=TITLE,
         sections=(
             _opening(survey.provenance.line),
             *(chapter.section for chapter in chapters),
-            _provenance(firms, seed),
+            _provenance(command),
         ),
         fits={name: fit for chapter in chapters for name, fit in chapter.fits.items()},
         failures=failures,
         notices=(),
         formats=FORMATS,
-        log=_log(chapters, failures, firms, seed),
-        spec_text=f"# relocchoice study --firms {firms} --seed {seed}\nfirms = {firms}\nseed = {seed}\n",
+        log=_log(chapters, failures, left_out, firms, seed),
+        left_out=left_out,
+        spec_text=f"# {command}\nfirms = {firms}\nseed = {seed}\n",
     )
 
 
@@ -85,8 +94,7 @@ def check_study(firms: int, seed: int) -> None:
     OptionError
     """
     for name, value, least, most in (("firms", firms, FEWEST, MOST), ("seed", seed, 0, 2**63 - 1)):
-        if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
-            raise OptionError.of(name, value, f"a whole number from {least:,} to {most:,}")
+        check_whole(name, value, least, most)
 
 
 def _opening(line: str) -> Section:
@@ -104,14 +112,12 @@ def _opening(line: str) -> Section:
     )
 
 
-def _provenance(firms: int, seed: int) -> Section:
+def _provenance(command: str) -> Section:
     return Section(
         "provenance",
         "Provenance",
         (
-            Sentence(
-                f"Made by: relocchoice study --firms {firms} --seed {seed}; relocchoice {relocchoice.__version__}."
-            ),
+            Sentence(f"Made by: {command}; relocchoice {relocchoice.__version__}."),
             Sentence(
                 f"Python {platform.python_version()}; {', '.join(f'{name} {version(name)}' for name in PACKAGES)}."
             ),
@@ -123,7 +129,9 @@ def _provenance(firms: int, seed: int) -> Section:
     )
 
 
-def _log(chapters: tuple[Chapter, ...], failures: tuple[str, ...], firms: int, seed: int) -> dict[str, Any]:
+def _log(
+    chapters: tuple[Chapter, ...], failures: tuple[str, ...], left_out: tuple[str, ...], firms: int, seed: int
+) -> dict[str, Any]:
     models = {
         name: {
             "converged": bool(fit.converged),
@@ -137,6 +145,7 @@ def _log(chapters: tuple[Chapter, ...], failures: tuple[str, ...], firms: int, s
     return {
         "ok": not failures,
         "failures": list(failures),
+        "left_out": list(left_out),
         "study": {"firms": firms, "seed": seed},
         "models": models,
         "version": relocchoice.__version__,

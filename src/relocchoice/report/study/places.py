@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,12 +22,13 @@ _LARGEST = 900.0
 _OFFSETS = {YUEQING: (0, -28), "Wenzhou": (-20, -6), "Hangzhou": (-9, -3), "Shanghai": (14, 8), "coastal": (0, -16)}
 
 
-def places_map(counts: pd.Series, *, ax: Axes | None = None) -> Axes:
+def places_map(counts: pd.Series, *, labels: Mapping[str, str] | None = None, ax: Axes | None = None) -> Axes:
     """Draw counts of destinations by place.
 
     Parameters
     ----------
     counts : index the labels of the destinations; ``attrs["provenance"]`` where nobody observed them.
+    labels : what to print for a destination.
     ax : where to draw; a new figure if None.
 
     Raises
@@ -50,7 +52,16 @@ def places_map(counts: pd.Series, *, ax: Axes | None = None) -> Axes:
             own = towns[towns["group"] == name]
             if len(own) > 1 and name != YUEQING:
                 ax.scatter(own["longitude"], own["latitude"], s=7, color=style.COLOURS[position], zorder=1)
-            _place(ax, name, float(count), middle.loc[name], home, float(sums.max()), position)
+            _place(
+                ax,
+                name,
+                float(count),
+                middle.loc[name],
+                home,
+                float(sums.max()),
+                position,
+                (labels or {}).get(name, name),
+            )
     ax.set_aspect(1 / np.cos(np.deg2rad(30)))
     ax.set_xlim(100, 126)
     ax.set_ylim(21, 42.5)
@@ -59,7 +70,7 @@ def places_map(counts: pd.Series, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _place(ax: Any, name: str, count: float, at: Any, home: Any, largest: float, position: int) -> None:
+def _place(ax: Any, name: str, count: float, at: Any, home: Any, largest: float, position: int, said: str) -> None:
     x, y = float(at["longitude"]), float(at["latitude"])
     colour = style.COLOURS[position % len(style.COLOURS)]
     if name != YUEQING:
@@ -78,7 +89,7 @@ def _place(ax: Any, name: str, count: float, at: Any, home: Any, largest: float,
             zorder=2,
         )
     ax.scatter([x], [y], s=max(_LARGEST * count / largest, 8.0), color=colour, alpha=0.55, zorder=3, linewidth=0)
-    text = style.label(f"{name} {count:,.0f}")
+    text = style.label(f"{said} {count:,.0f}")
     dx, dy = _OFFSETS.get(name, (0, 12))
     ax.annotate(
         text,
