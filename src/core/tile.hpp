@@ -12,7 +12,7 @@ struct Ahead {
     inline __attribute__((always_inline)) void step() {
         Int now = share < left ? share : left;
         left -= now;
-        for (; now > 0; --now, at += LANES) __builtin_prefetch(at, 0, 2);
+        for (; now > 0; --now, at += LANES) __builtin_prefetch(at, 0, 3);
     }
 };
 
