@@ -20,6 +20,9 @@ from relocchoice.data.provenance import marked
 from relocchoice.data.shared import alike
 from relocchoice.errors import DataError, Finding
 
+# before version 3 pandas writes through a frame into the arrays that it was made of
+_COPIED = int(pd.__version__.partition(".")[0]) < 3
+
 
 def _role(data: ChoiceData, name: str) -> str | None:
     """The role whose source column is called `name`; the unit may share a column with the case."""
@@ -77,7 +80,7 @@ def row_frame(data: ChoiceData, names: Sequence[str]) -> pd.DataFrame:
             row_case = data.row_case() if row_case is None else row_case
             level = pick(level, row_case)
         columns[name] = _row_level(data, name) if level is None else level
-    return marked(pd.DataFrame(columns, index=pd.RangeIndex(data.n_rows), copy=False), data)
+    return marked(pd.DataFrame(columns, index=pd.RangeIndex(data.n_rows), copy=_COPIED), data)
 
 
 def case_frame(data: ChoiceData, names: Sequence[str]) -> pd.DataFrame:
@@ -94,7 +97,7 @@ def case_frame(data: ChoiceData, names: Sequence[str]) -> pd.DataFrame:
         columns[name] = level
     if findings:
         raise DataError(findings)
-    return marked(pd.DataFrame(columns, index=pd.RangeIndex(data.n_cases), copy=False), data)
+    return marked(pd.DataFrame(columns, index=pd.RangeIndex(data.n_cases), copy=_COPIED), data)
 
 
 def _listed_names(names: Sequence[str]) -> list[str]:
