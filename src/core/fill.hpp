@@ -6,7 +6,7 @@ namespace core {
 
 // One row of the table of chunks to fill; the order is that of FILL_FIELDS in relocchoice/kernels/fused.py.
 struct Filling {
-    double* tiles;      // (tiles, K, S, 8)
+    double* tiles;      // (tiles, K, S, LANES)
     const Int* rows;    // (S, n), slots `step` apart
     const Int* chosen;  // (n,) slots
     Int step, n, slots;

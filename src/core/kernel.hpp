@@ -8,7 +8,7 @@ namespace core {
 
 using Int = std::int64_t;
 
-constexpr Int LANES = 8;  // cases computed side by side
+constexpr Int LANES = 16;  // cases computed side by side: two of the widest registers, whose latencies overlap
 
 // One row of the table of chunks; every field has the width of a pointer. The order is that of CHUNK_FIELDS in
 // relocchoice/kernels/fused.py.
@@ -17,7 +17,7 @@ struct Chunk {
     Int slots;                      // S
     Int first;                      // position of its first case among all cases of the table
     Int layout;                     // chunks of one layout agree in slots, zone and pool_coef
-    const double* generic;          // (tiles, Kg, S, 8), zeros beyond the last case
+    const double* generic;          // (tiles, Kg, S, LANES), zeros beyond the last case
     const double* zone;             // (Kz, S)
     const double* pool;             // (P, n)
     const double* offset;           // (S, n) or null

@@ -1,4 +1,4 @@
-// Eight cases side by side, and the two functions a logit needs of them. Included once for each instruction set.
+// Sixteen cases side by side, and the two functions a logit needs of them. Included once for each instruction set.
 #pragma once
 #include "kernel.hpp"
 

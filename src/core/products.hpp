@@ -12,11 +12,23 @@ constexpr int ACROSS = 4;  // columns of a block at a time: as many sums as the 
 constexpr int ACROSS = 2;
 #endif
 
-// sums (4, 4, width) += over t of a[i][t] b[j][t], lane by lane. Rows of a are A_ROW doubles apart, their steps A_STEP;
-// steps of b are eight numbers, or one that all cases share.
-template <Int A_ROW, Int A_STEP, bool SHARED>
-CORE_INLINE void multiply(double* sums, const double* a, const double* const* b, Int length) {
+constexpr int LINE = 8;  // doubles of a line of the cache
+
+// The next tile's columns are asked for, one line a step, while this one is computed.
+struct Ahead {
+    const char *at, *end;
+    inline __attribute__((always_inline)) void step() {
+        __builtin_prefetch(at, 0, 3);
+        at = at < end ? at + LINE * sizeof(double) : end;
+    }
+};
+
+// sums (4, 4, width) += over t of a[i][t] b[j][t], lane by lane; only j <= i where DIAGONAL. Rows of a are A_ROW doubles
+// apart, their steps A_STEP; steps of b are LANES numbers, or one that all cases share.
+template <Int A_ROW, Int A_STEP, bool SHARED, bool DIAGONAL, class Step>
+CORE_INLINE void multiply(double* sums, const double* a, const double* const* b, Int length, Step step) {
     R* out = reinterpret_cast<R*>(sums);
+#pragma GCC unroll 2
     for (int from = 0; from < BLOCK; from += ACROSS) {
         const double* columns[ACROSS];
         R c[BLOCK][ACROSS];
@@ -24,28 +36,30 @@ CORE_INLINE void multiply(double* sums, const double* a, const double* const* b,
         for (int j = 0; j < ACROSS; ++j) {
             columns[j] = b[from + j];
 #pragma GCC unroll 4
-            for (int i = 0; i < BLOCK; ++i) c[i][j] = out[i * BLOCK + from + j];
+            for (int i = DIAGONAL ? from + j : 0; i < BLOCK; ++i) c[i][j] = out[i * BLOCK + from + j];
         }
         const double* row = a;
         for (Int t = 0; t < length; ++t, row += A_STEP) {
 #pragma GCC unroll 4
             for (int h = 0; h < LANES; h += CORE_WIDTH) {
+                if (h % LINE == 0) step();
                 R y[ACROSS];
 #pragma GCC unroll 4
                 for (int j = 0; j < ACROSS; ++j)
                     y[j] = SHARED ? R{} + columns[j][t] : part(columns[j] + t * LANES + h);
 #pragma GCC unroll 4
-                for (int i = 0; i < BLOCK; ++i) {
+                for (int i = DIAGONAL ? from : 0; i < BLOCK; ++i) {
                     const R x = part(row + i * A_ROW + h);
 #pragma GCC unroll 4
-                    for (int j = 0; j < ACROSS; ++j) c[i][j] += x * y[j];
+                    for (int j = 0; j < ACROSS; ++j)
+                        if (!DIAGONAL || from + j <= i) c[i][j] += x * y[j];
                 }
             }
         }
 #pragma GCC unroll 4
-        for (int i = 0; i < BLOCK; ++i)
+        for (int j = 0; j < ACROSS; ++j)
 #pragma GCC unroll 4
-            for (int j = 0; j < ACROSS; ++j) out[i * BLOCK + from + j] = c[i][j];
+            for (int i = DIAGONAL ? from + j : 0; i < BLOCK; ++i) out[i * BLOCK + from + j] = c[i][j];
     }
 }
 
@@ -77,8 +91,34 @@ CORE_INLINE void multiply_lower(double* sums, const double* a, const double* b, 
     for (Int i = 0; i < blocks(n_rows); ++i)
         for (Int j = 0; j <= i; ++j, sums += BLOCK_SIZE) {
             four(pointers, b, ROW, j * BLOCK, n_rows);
-            multiply<ROW, LANES, false>(sums, a + i * BLOCK * ROW, pointers, length);
+            if (i == j)
+                multiply<ROW, LANES, false, true>(sums, a + i * BLOCK * ROW, pointers, length, [] {});
+            else
+                multiply<ROW, LANES, false, false>(sums, a + i * BLOCK * ROW, pointers, length, [] {});
         }
+}
+
+// Four weighted rows, laid side by side step after step, times the rows before them. A function of its own: what else
+// the registers hold would be spilt inside the loops.
+static __attribute__((noinline)) void multiply_before(
+    double* sums, const double* a, const double* rows, Int row, Int block, Int length, Ahead& ahead) {
+    const double* pointers[BLOCK];
+    Ahead mine = ahead;
+    for (Int j = 0; j < block; ++j, sums += BLOCK_SIZE) {
+        for (Int r = 0; r < BLOCK; ++r) pointers[r] = rows + (j * BLOCK + r) * row;
+        multiply<LANES, BLOCK * LANES, false, false>(sums, a, pointers, length, [&] { mine.step(); });
+    }
+    ahead = mine;
+}
+
+// The same with columns that all cases share: b is (n_b, n_slots).
+static __attribute__((noinline)) void multiply_shared(
+    double* sums, const double* a, const double* b, Int n_slots, Int n_b, Int length) {
+    const double* pointers[BLOCK];
+    for (Int j = 0; j < blocks(n_b); ++j, sums += BLOCK_SIZE) {
+        four(pointers, b, n_slots, j * BLOCK, n_b);
+        multiply<LANES, BLOCK * LANES, true, false>(sums, a, pointers, length, [] {});
+    }
 }
 
 // All of a b', both of the pool's rows that waited.
@@ -87,7 +127,7 @@ CORE_INLINE void multiply_full(double* sums, const double* a, Int n_a, const dou
     for (Int i = 0; i < blocks(n_a); ++i)
         for (Int j = 0; j < blocks(n_b); ++j, sums += BLOCK_SIZE) {
             four(pointers, b, POOL_ROW, j * BLOCK, n_b);
-            multiply<POOL_ROW, LANES, false>(sums, a + i * BLOCK * POOL_ROW, pointers, length);
+            multiply<POOL_ROW, LANES, false, false>(sums, a + i * BLOCK * POOL_ROW, pointers, length, [] {});
         }
 }
 

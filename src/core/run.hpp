@@ -4,8 +4,6 @@
 namespace core {
 namespace CORE_ISA {
 
-static Int blocks_of(Int n, Int size) { return (n + size - 1) / size; }
-
 static void find_active(const Job& job, const Chunk& c, Space& x) {
     x.n_active = 0;
     for (Int j = 0; j < c.slots && x.size.pool; ++j)
@@ -47,22 +45,29 @@ static void copy_tail(const Job& job, const Chunk& c, Int lane, Int valid, Space
     t.n = LANES;
 }
 
+// Weights of a tile, ones if there are none, and zero beyond the last case.
+static V some(const double* weights, Int at, Int valid) {
+    if (valid == LANES) return weights ? load(weights + at) : all(1.0);
+    V out = all(0.0);
+    for (Int i = 0; i < valid; ++i) out[i] = weights ? weights[at + i] : 1.0;
+    return out;
+}
+
 static void run_chunk(const Job& job, const Chunk& c, Space& x) {
-    const Int size = job.model.n_generic * c.slots, calls = triangle(x.size.generic) * blocks_of(c.slots, x.size.block);
+    const Int size = job.model.n_generic * c.slots;
     for (Int lane = 0; lane < c.n; lane += LANES) {
         const Int valid = lane + LANES <= c.n ? LANES : c.n - lane, at = c.first + lane;
         Tile t;
         t.generic = c.generic + lane * size, t.pool = c.pool + lane, t.n = c.n;
         t.offset = c.offset ? c.offset + lane : nullptr, t.available = c.available ? c.available + lane : nullptr;
         if (valid < LANES) copy_tail(job, c, lane, valid, x, t);
+        t.w = some(job.weights, at, valid), t.w_squared = some(job.squares, at, valid);
         for (Int i = 0; i < LANES; ++i) {
-            const bool there = i < valid;
-            t.w[i] = there ? (job.weights ? job.weights[at + i] : 1.0) : 0.0;
-            t.w_squared[i] = there ? (job.squares ? job.squares[at + i] : 1.0) : 0.0;
-            t.lanes.chosen[i] = there ? c.chosen[lane + i] : c.chosen[lane];
+            t.lanes.chosen[i] = c.chosen[i < valid ? lane + i : lane];
             t.lanes.chosen_slot[i] = (double)t.lanes.chosen[i];
         }
-        Ahead ahead{t.generic + size * LANES, size, calls ? size / calls + 1 : 0};
+        const char* next = reinterpret_cast<const char*>(t.generic + size * LANES);
+        Ahead ahead{next, next + size * LANES * 8};
         tile(job, c, t, x, job.loglik ? job.loglik + at : nullptr, valid, ahead);
     }
 }
@@ -207,21 +212,24 @@ static void logarithms(const double* x, double* out, Int n) {
 }
 
 static double read(const double* x, Int n) {
-    V sum[8] = {};
+    R sum[8] = {};
     Int i = 0;
-    for (; i + 64 <= n; i += 64)
-        for (int u = 0; u < 8; ++u) sum[u] += load(x + i + u * LANES);
-    for (; i < n; i += LANES) sum[0] += load(x + i);
-    return total(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
+    for (; i + 8 * CORE_WIDTH <= n; i += 8 * CORE_WIDTH)
+        for (int u = 0; u < 8; ++u) sum[u] += part(x + i + u * CORE_WIDTH);
+    for (; i < n; i += CORE_WIDTH) sum[0] += part(x + i);
+    double out = 0.0;
+    for (int u = 0; u < 8; ++u)
+        for (int h = 0; h < CORE_WIDTH; ++h) out += sum[u][h];
+    return out;
 }
 
 static double multiply_adds(Int rounds) {
-    constexpr int CHAINS = 24 * LANES / CORE_WIDTH > 24 && CORE_WIDTH < 8 ? 12 : 24;
+    constexpr int CHAINS = CORE_WIDTH < 8 ? 12 : 24;
     R sum[CHAINS];
     R x = {}, y = {};
     for (int h = 0; h < CORE_WIDTH; ++h) x[h] = 0.999, y[h] = 1e-3;
     for (int u = 0; u < CHAINS; ++u) sum[u] = x;
-    for (Int i = 0; i < rounds * 24 * LANES / (CHAINS * CORE_WIDTH); ++i) {
+    for (Int i = 0; i < rounds * 24 * 8 / (CHAINS * CORE_WIDTH); ++i) {
 #pragma GCC unroll 24
         for (int u = 0; u < CHAINS; ++u) sum[u] = sum[u] * x + y;
     }

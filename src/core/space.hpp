@@ -5,7 +5,7 @@
 namespace core {
 namespace CORE_ISA {
 
-constexpr Int FIRST_LEVEL = 16384;  // bytes of generic columns that are looked at together
+constexpr Int FIRST_LEVEL = 28672;  // bytes of generic columns that are looked at together
 
 struct Sizes {
     Int generic, zone, coefs, nodes, shapes, slots, every;  // coefs = generic + zone, every = coefs + shapes
@@ -51,7 +51,7 @@ static Sizes sizes_of(const Model& m) {
     s.shapes = m.n_shape, s.nodes = m.n_nodes, s.slots = m.max_slots, s.every = s.coefs + s.shapes;
     s.pool = m.n_pool, s.active = s.pool ? m.max_active : 0;
     s.pairs = s.active * (s.active + 1) / 2, s.products = s.pool * (s.pool + 1) / 2, s.mixed = s.active * s.every;
-    s.block = s.generic ? FIRST_LEVEL / (64 * s.generic) : s.slots;
+    s.block = s.generic ? FIRST_LEVEL / (LANES * 8 * s.generic) : s.slots;
     if (s.block < 8) s.block = 8;
     if (s.block > s.slots) s.block = s.slots;
     s.zone_at = blocks(s.generic) * BLOCK, s.row = s.zone_at + s.zone;

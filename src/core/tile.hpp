@@ -1,23 +1,12 @@
-// Eight cases: utilities, the tree, and one more pass over their columns for every sum.
+// Sixteen cases: utilities, the tree, and one more pass over their columns for every sum.
 #pragma once
 #include "tree.hpp"
 
 namespace core {
 namespace CORE_ISA {
 
-// The next tile's columns are asked for while this one is computed.
-struct Ahead {
-    const double* at;
-    Int left, share;
-    inline __attribute__((always_inline)) void step() {
-        Int now = share < left ? share : left;
-        left -= now;
-        for (; now > 0; --now, at += LANES) __builtin_prefetch(at, 0, 3);
-    }
-};
-
 struct Tile {
-    const double* generic;                  // (Kg, S, 8)
+    const double* generic;                  // (Kg, S, LANES)
     const double *pool, *offset;            // at the first case
     const unsigned char* available;
     Int n;                                  // step between the slots of offset and available, the columns of the pool
@@ -47,6 +36,7 @@ CORE_INLINE void utilities(const Chunk& c, const Tile& t, Space& x) {
     Int j = 0;
     for (; j + 8 <= c.slots; j += 8) utilities_of<8>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
     for (; j + 4 <= c.slots; j += 4) utilities_of<4>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
+    for (; j + 2 <= c.slots; j += 2) utilities_of<2>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
     for (; j < c.slots; ++j) utilities_of<1>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
     for (Int i = 0; i < x.n_active; ++i) {
         V sum = x.v[x.active[i]];
@@ -83,28 +73,57 @@ static void flush_pool(const Model& m, Space& x) {
     x.pool_count = 0;
 }
 
-// Four rows x (the last may stand for more than itself), for slots of one node: out = scale p x, the sums of p x to own
-// and of `more` x to extra.
+// Four rows x (the last may stand for more than itself), node by node: s.weighted = scale p x, the sums of p x to s.own,
+// of s.extra x to s.extra_own, and of weighted x' to `sums`.
 template <bool EXTRA>
-CORE_INLINE void weigh(const double* const* x, const V* p, const V* more, V scale, V* out, Int n, V* own, V* extra) {
-    V sum[BLOCK], rest[BLOCK];
+static __attribute__((noinline)) void weigh(
+    const double* const* x, const Int* slot_parent, Space& s, Int from, Int length, Int kb, double* sums, Ahead& ahead) {
+    const Int row = s.size.row;
+    Ahead mine = ahead;
+    R* total = reinterpret_cast<R*>(sums);
+    R c[BLOCK][BLOCK];
 #pragma GCC unroll 4
-    for (Int r = 0; r < BLOCK; ++r) sum[r] = own[r], rest[r] = all(0.0);
-    for (Int j = 0; j < n; ++j) {
-        const V share = p[j];
+    for (int i = 0; i < BLOCK; ++i)
 #pragma GCC unroll 4
-        for (Int r = 0; r < BLOCK; ++r) {
-            const V value = load(x[r] + j * LANES), px = share * value;
-            sum[r] += px;
-            if (EXTRA) rest[r] += more[j] * value;
-            out[j * BLOCK + r] = scale * px;
+        for (int j = 0; j <= i; ++j) c[i][j] = total[i * BLOCK + j];
+    for (Int j = 0; j < length;) {
+        const Int m = slot_parent[from + j];
+        Int end = j + 1;
+        while (end < length && slot_parent[from + end] == m) ++end;
+        V *own = s.own + m * row + kb * BLOCK, *extra = s.extra_own + m * row + kb * BLOCK;
+        for (int h = 0; h < PARTS; ++h) {
+            R sum[BLOCK], rest[BLOCK];
+            const R scale = s.scale[m].r[h];
+#pragma GCC unroll 4
+            for (int r = 0; r < BLOCK; ++r) sum[r] = own[r].r[h], rest[r] = R{};
+            for (Int i = j; i < end; ++i) {
+                const R share = s.p[from + i].r[h], weight = scale * share;
+                R value[BLOCK];
+                for (int asked = 0; asked < 2 * CORE_WIDTH; asked += LINE) mine.step();
+#pragma GCC unroll 4
+                for (int r = 0; r < BLOCK; ++r) {
+                    value[r] = part(x[r] + i * LANES + h * CORE_WIDTH);
+                    sum[r] += share * value[r];
+                    if (EXTRA) rest[r] += s.extra[from + i].r[h] * value[r];
+                    const R weighted = weight * value[r];
+                    s.weighted[i * BLOCK + r].r[h] = weighted;
+#pragma GCC unroll 4
+                    for (int q = 0; q <= r; ++q) c[r][q] += weighted * value[q];
+                }
+            }
+#pragma GCC unroll 4
+            for (int r = 0; r < BLOCK; ++r) {
+                own[r].r[h] = sum[r];
+                if (EXTRA) extra[r].r[h] += rest[r];
+            }
         }
+        j = end;
     }
 #pragma GCC unroll 4
-    for (Int r = 0; r < BLOCK; ++r) {
-        own[r] = sum[r];
-        if (EXTRA) extra[r] += rest[r];
-    }
+    for (int i = 0; i < BLOCK; ++i)
+#pragma GCC unroll 4
+        for (int j = 0; j <= i; ++j) total[i * BLOCK + j] = c[i][j];
+    ahead = mine;
 }
 
 // The pass over the generic columns: x.own = sum_j p_j x_j by node, x.extra_own the same with x.extra, and the sum of
@@ -116,31 +135,14 @@ CORE_INLINE void rows_pass(const Chunk& c, const Tile& t, const Tree& tree, Spac
         const Int length = from + s.block < c.slots ? s.block : c.slots - from;
         for (Int kb = 0; kb < blocks(s.generic); ++kb) {
             const double* pointers[BLOCK];
-            for (Int j = 0; j < length;) {
-                const Int m = tree.slot_parent[from + j];
-                Int end = j + 1;
-                while (end < length && tree.slot_parent[from + end] == m) ++end;
-                four(pointers, t.generic + (from + j) * LANES, column, kb * BLOCK, s.generic);
-                V *own = x.own + m * s.row + kb * BLOCK, *extra = x.extra_own + m * s.row + kb * BLOCK;
-                V* out = x.weighted + j * BLOCK;
-                if (s.shapes)
-                    weigh<true>(pointers, x.p + from + j, x.extra + from + j, x.scale[m], out, end - j, own, extra);
-                else
-                    weigh<false>(pointers, x.p + from + j, x.p, x.scale[m], out, end - j, own, extra);
-                j = end;
-            }
-            const double* a = reinterpret_cast<const double*>(x.weighted);
-            double* sums = x.generic_sum + kb * (kb + 1) / 2 * BLOCK_SIZE;
-            for (Int lb = 0; lb <= kb; ++lb, sums += BLOCK_SIZE) {
-                ahead.step();
-                four(pointers, t.generic + from * LANES, column, lb * BLOCK, s.generic);
-                multiply<LANES, BLOCK * LANES, false>(sums, a, pointers, length);
-            }
-            sums = x.generic_zone_sum + kb * blocks(s.zone) * BLOCK_SIZE;
-            for (Int lb = 0; lb < blocks(s.zone); ++lb, sums += BLOCK_SIZE) {
-                four(pointers, c.zone + from, c.slots, lb * BLOCK, s.zone);
-                multiply<LANES, BLOCK * LANES, true>(sums, a, pointers, length);
-            }
+            const double *a = reinterpret_cast<const double*>(x.weighted), *rows = t.generic + from * LANES;
+            double *before = x.generic_sum + kb * (kb + 1) / 2 * BLOCK_SIZE, *diagonal = before + kb * BLOCK_SIZE;
+            four(pointers, rows, column, kb * BLOCK, s.generic);
+            if (s.shapes) weigh<true>(pointers, tree.slot_parent, x, from, length, kb, diagonal, ahead);
+            else weigh<false>(pointers, tree.slot_parent, x, from, length, kb, diagonal, ahead);
+            multiply_before(before, a, rows, column, kb, length, ahead);
+            double* shared = x.generic_zone_sum + kb * blocks(s.zone) * BLOCK_SIZE;
+            multiply_shared(shared, a, c.zone + from, c.slots, s.zone, length);
         }
     }
 }

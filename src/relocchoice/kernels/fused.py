@@ -24,7 +24,7 @@ from relocchoice.kernels.tree import SlotTree
 from relocchoice.spec.design import Chunk
 from relocchoice.spec.tiles import PLAIN, Filling, Storage
 
-CORE_VERSION = 1  # of the tables that the core reads
+CORE_VERSION = 2  # of the tables that the core reads
 
 try:
     from relocchoice.kernels import _core
@@ -38,7 +38,7 @@ CHUNK_FIELDS = (
     "n", "slots", "first", "layout", "generic", "zone", "pool", "offset", "available", "chosen", "pool_coef", "tree"
 )  # fmt: skip
 FILL_FIELDS = ("tiles", "rows", "chosen", "step", "n", "slots")
-LANES = 8
+LANES = 16
 MOST_NODES = 65
 MOST_THREADS = 1024
 MOST_SUMS = 2**20
