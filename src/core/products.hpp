@@ -121,13 +121,14 @@ static __attribute__((noinline)) void multiply_shared(
     }
 }
 
-// All of a b', both of the pool's rows that waited.
+// All of a b', both of rows that waited.
+template <Int APART>
 CORE_INLINE void multiply_full(double* sums, const double* a, Int n_a, const double* b, Int n_b, Int length) {
     const double* pointers[BLOCK];
     for (Int i = 0; i < blocks(n_a); ++i)
         for (Int j = 0; j < blocks(n_b); ++j, sums += BLOCK_SIZE) {
-            four(pointers, b, POOL_ROW, j * BLOCK, n_b);
-            multiply<POOL_ROW, LANES, false, false>(sums, a + i * BLOCK * POOL_ROW, pointers, length, [] {});
+            four(pointers, b, APART, j * BLOCK, n_b);
+            multiply<APART, LANES, false, false>(sums, a + i * BLOCK * APART, pointers, length, [] {});
         }
 }
 

@@ -156,7 +156,7 @@ static void finish(const Job& job, const Chunk& c, Space& x, double* sums) {
     const Model& m = job.model;
     const Sizes& s = x.size;
     const Int p = m.n_coef + m.n_shape;
-    flush_lower(x.rank, s.coefs), flush_lower(x.outer, s.every), flush_lower(x.outer_squared, s.every);
+    flush_lower(x.rank, s.coefs, s.shapes), flush_lower(x.outer, s.every), flush_lower(x.outer_squared, s.every);
     flush_pool(m, x);
     const Places to{job, c, x};
     double* gradient = sums + 1;
@@ -171,8 +171,12 @@ static void finish(const Job& job, const Chunk& c, Space& x, double* sums) {
     scatter_lower(to, opg, s.scores_are_ranks ? x.rank.sums : x.outer.sums, s.every);
     if (m.squares_differ) scatter_lower(to, squared, x.outer_squared.sums, s.every);
     if (s.zone) scatter_zone(to, h);
+    const double* cross = x.rank.sums + triangle(s.coefs) * BLOCK_SIZE;
     for (Int l = 0; l < s.shapes; ++l) {
-        for (Int e = 0; e < s.coefs; ++e) h.add_pair(to.every(e), m.n_coef + l, total(x.cross_sum[l * s.coefs + e]));
+        for (Int e = 0; e < s.coefs; ++e) {
+            const double own = total(x.extra_own[(l + 1) * s.row + s.place(e)]);
+            h.add_pair(to.every(e), m.n_coef + l, own + full_entry(cross, blocks(s.coefs), l, e));
+        }
         for (Int r = 0; r < s.shapes; ++r) h.add(m.n_coef + l, m.n_coef + r, total(x.shape_sum[l * s.shapes + r]));
     }
     if (s.pool) {

@@ -29,13 +29,13 @@ struct Space {
     double *zone_utility, *beta, *pool_beta;         // coefficients: generic; (active, pool)
     V *top, *log_sum, *log_p_node, *p_node, *value, *on, *log_child, *kappa, *d, *entropy, *square, *direct;
     V *dw, *dlog_sum, *dlog_p, *dentropy, *dlog_child, *dd, *scale, *rank_weight;
-    V *own, *extra_own, *whole, *score, *cross;      // (nodes, coefs) ..., (every), (shapes, nodes)
+    V *own, *score, *cross;                          // (nodes, row), (every), (shapes, nodes)
     V *slot_score, *slot_diagonal, *slot_whole;      // active slots; (nodes, active)
     double* tail;                                    // pool, offset, availability of a chunk's last tile, padded
     Int* active;                                     // which slots have coefficients of the pool
     Int n_active;
     // sums over tiles
-    V *value_sum, *gradient, *gradient_pool, *zone_weight, *cross_sum, *shape_sum;
+    V *value_sum, *gradient, *gradient_pool, *zone_weight, *extra_own, *shape_sum;
     double *generic_sum, *generic_zone_sum;
     Waiting rank, outer, outer_squared;              // (coefs) and (every) rows
     Waiting pair_h, pair_o, pair_s;                  // pairs of slots x products of pool columns
@@ -72,9 +72,10 @@ struct Carver {
 
 static Int padded(Int rows) { return blocks(rows) * BLOCK; }
 
-static Waiting waiting(Carver& c, Int rows, Int row, bool own_b) {
+// `more` rows stand after a's and are multiplied with all of b.
+static Waiting waiting(Carver& c, Int rows, Int row, bool own_b, Int more = 0) {
     Waiting w;
-    w.a = c.take(padded(rows) * row);
+    w.a = c.take((padded(rows) + padded(more)) * row);
     w.b = own_b ? c.take(padded(rows) * row) : nullptr;
     w.sums = nullptr, w.count = 0;
     return w;
@@ -93,13 +94,13 @@ static Int lay_out(const Job& job, double* base, Space& x) {
                       &x.entropy, &x.square, &x.direct, &x.dw, &x.dlog_sum, &x.dlog_p, &x.dentropy, &x.dlog_child,
                       &x.dd, &x.scale, &x.rank_weight};
     for (V** one : of_nodes) *one = c.vectors(s.nodes);
-    x.own = c.vectors(s.nodes * s.row), x.extra_own = c.vectors(s.nodes * s.row);
-    x.whole = c.vectors(s.nodes * s.coefs), x.score = c.vectors(s.every), x.cross = c.vectors(s.shapes * s.nodes);
+    x.own = c.vectors(s.nodes * s.row);
+    x.score = c.vectors(s.every), x.cross = c.vectors(s.shapes * s.nodes);
     x.slot_score = c.vectors(s.active), x.slot_diagonal = c.vectors(s.active);
     x.slot_whole = c.vectors(s.nodes * s.active);
     x.tail = c.take(2 * s.slots * LANES + s.pool * LANES);
     x.active = reinterpret_cast<Int*>(c.take(s.slots));
-    x.rank = waiting(c, s.coefs, ROW, true), x.outer = waiting(c, s.every, ROW, true);
+    x.rank = waiting(c, s.coefs, ROW, true, s.shapes), x.outer = waiting(c, s.every, ROW, true);
     x.outer_squared = waiting(c, s.every, ROW, true);
     Waiting *pair[] = {&x.pair_h, &x.pair_o, &x.pair_s}, *mix[] = {&x.mix_h, &x.mix_o, &x.mix_s};
     for (Waiting* w : pair) *w = waiting(c, s.pairs, POOL_ROW, false);
@@ -109,10 +110,10 @@ static Int lay_out(const Job& job, double* base, Space& x) {
     x.sums_begin = base + c.used;
     x.value_sum = c.vectors(1), x.gradient = c.vectors(s.every), x.gradient_pool = c.vectors(s.pool * s.active);
     x.zone_weight = c.vectors(s.zone ? s.slots : 0);
-    x.cross_sum = c.vectors(s.shapes * s.coefs), x.shape_sum = c.vectors(s.shapes * s.shapes);
+    x.extra_own = c.vectors(s.shapes ? s.nodes * s.row : 0), x.shape_sum = c.vectors(s.shapes * s.shapes);
     x.generic_sum = c.take(triangle(s.generic) * BLOCK_SIZE);
     x.generic_zone_sum = c.take(blocks(s.generic) * blocks(s.zone) * BLOCK_SIZE);
-    x.rank.sums = c.take(triangle(s.coefs) * BLOCK_SIZE);
+    x.rank.sums = c.take((triangle(s.coefs) + blocks(s.shapes) * blocks(s.coefs)) * BLOCK_SIZE);
     x.outer.sums = c.take(triangle(s.every) * BLOCK_SIZE);
     x.outer_squared.sums = c.take(triangle(s.every) * BLOCK_SIZE);
     for (Waiting* w : pair) w->sums = c.take(blocks(s.pairs) * blocks(s.products) * BLOCK_SIZE);

@@ -48,8 +48,13 @@ CORE_INLINE void utilities(const Chunk& c, const Tile& t, Space& x) {
 CORE_INLINE V* wait(Waiting& w, Int row) { return reinterpret_cast<V*>(w.a + row * ROW) + w.count; }
 CORE_INLINE V* wait_b(Waiting& w, Int row) { return reinterpret_cast<V*>(w.b + row * ROW) + w.count; }
 
-static void flush_lower(Waiting& w, Int rows) {
-    if (w.count) multiply_lower(w.sums, w.a, w.b, rows, w.count);
+static void flush_lower(Waiting& w, Int rows, Int more = 0) {
+    if (!w.count) return;
+    multiply_lower(w.sums, w.a, w.b, rows, w.count);
+    if (more) {
+        double* sums = w.sums + triangle(rows) * BLOCK_SIZE;
+        multiply_full<ROW>(sums, w.a + padded(rows) * ROW, more, w.b, rows, w.count);
+    }
     w.count = 0;
 }
 
@@ -63,10 +68,10 @@ static void flush_pool(const Model& m, Space& x) {
     const Sizes& s = x.size;
     if (!x.pool_count) return;
     auto pairs = [&](Waiting& w) {
-        multiply_full(w.sums, w.a, s.pairs, x.pool_products, s.products, x.pool_count);
+        multiply_full<POOL_ROW>(w.sums, w.a, s.pairs, x.pool_products, s.products, x.pool_count);
     };
     auto mixed = [&](Waiting& w) {
-        if (s.mixed) multiply_full(w.sums, w.a, s.mixed, x.pool_values, s.pool, x.pool_count);
+        if (s.mixed) multiply_full<POOL_ROW>(w.sums, w.a, s.mixed, x.pool_values, s.pool, x.pool_count);
     };
     pairs(x.pair_h), pairs(x.pair_o), mixed(x.mix_h), mixed(x.mix_o);
     if (m.squares_differ) pairs(x.pair_s), mixed(x.mix_s);
@@ -165,18 +170,19 @@ CORE_INLINE void zone_pass(const Chunk& c, const Tree& tree, Space& x) {
     }
 }
 
-// Scores of the dense coefficients: sum_m D_m b_m + x_chosen / sigma of its nest; b_m replaces x.own[m].
+// Scores of the dense coefficients: sum_m D_m b_m + x_chosen / sigma of its nest; b_m = rho_m x.own[m] replaces it.
 CORE_INLINE void dense_scores(const Job& job, const Chunk& c, const Tile& t, const Tree& tree, const Scales& k, Space& x) {
     const Sizes& s = x.size;
+    if (k.slope == 0.0)
+        for (Int m = 0; m < tree.n_nodes; ++m)
+            for (Int e = 0; e < s.row; ++e) x.own[m * s.row + e] *= k.rho(m);
     for (Int e = 0; e < s.coefs; ++e) {
-        V score = all(0.0);
-        for (Int m = 0; m < tree.n_nodes; ++m) {
-            V& own = x.own[m * s.row + s.place(e)];
-            own *= k.rho(m);
-            score += x.d[m] * own;
-        }
+        const V* own = x.own + s.place(e);
+        V score = x.d[0] * own[0];
+        for (Int m = 1; m < tree.n_nodes; ++m) score += x.d[m] * own[m * s.row];
         x.score[e] = score;
     }
+    if (job.model.differenced && !s.zone) return;
     for (Int i = 0; i < LANES; ++i) {
         const Int y = t.lanes.chosen[i];
         const double inverse = 1.0 / k.sigma(tree.slot_parent[y]);
@@ -187,32 +193,30 @@ CORE_INLINE void dense_scores(const Job& job, const Chunk& c, const Tile& t, con
     }
 }
 
-// q_m of the nodes, children before parents, and their products.
+// q_m of the nodes replaces b_m in x.own, children before parents; and their products. With b_m = q_m less its
+// children's rho p q, sum_m cross_m b_m of each lambda becomes a sum over q_m too.
 CORE_INLINE void ranks(const Tree& tree, const Scales& k, const Tile& t, Space& x) {
     const Sizes& s = x.size;
     for (Int m = tree.n_nodes - 1; m >= 0; --m) {
         if (tree.empty(m)) continue;
-        V* q = x.whole + m * s.coefs;
-        for (Int e = 0; e < s.coefs; ++e) q[e] = x.own[m * s.row + s.place(e)];
+        V* q = x.own + m * s.row;
         for (Int child = m + 1; child < tree.n_nodes; ++child)
             if (tree.parent[child] == m && !tree.empty(child)) {
                 const V share = k.rho(m) * x.p_node[child];
-                for (Int e = 0; e < s.coefs; ++e) q[e] += share * x.whole[child * s.coefs + e];
+                for (Int e = 0; e < s.row; ++e) q[e] += share * x.own[child * s.row + e];
             }
-        add_row(x.rank, s.coefs, q, t.w * x.rank_weight[m]);
-    }
-}
-
-CORE_INLINE void shape_sums(const Tree& tree, const Scales& k, const Tile& t, Space& x) {
-    const Sizes& s = x.size;
-    for (Int l = 1; l < tree.n_nodes; ++l) {
-        tangent(tree, k, x, l, t.w);
-        const V* cross = x.cross + (l - 1) * tree.n_nodes;
+        const V weight = t.w * x.rank_weight[m];
         for (Int e = 0; e < s.coefs; ++e) {
-            V sum = x.extra_own[l * s.row + s.place(e)];
-            for (Int m = 0; m < tree.n_nodes; ++m) sum += cross[m] * x.own[m * s.row + s.place(e)];
-            x.cross_sum[(l - 1) * s.coefs + e] += t.w * sum;
+            const V value = q[s.place(e)];
+            *wait(x.rank, e) = weight * value, *wait_b(x.rank, e) = value;
         }
+        const Int above = m ? tree.parent[m] : 0;
+        const V share = m ? k.rho(above) * x.p_node[m] : all(0.0);
+        for (Int l = 0; l < s.shapes; ++l) {
+            const V* cross = x.cross + l * tree.n_nodes;
+            *wait(x.rank, padded(s.coefs) + l) = t.w * (cross[m] - share * cross[above]);
+        }
+        if (++x.rank.count == STEPS) flush_lower(x.rank, s.coefs, s.shapes);
     }
 }
 
@@ -262,13 +266,12 @@ CORE_INLINE void pool_pass(const Job& job, const Chunk& c, const Tile& t, const 
                                               : all(c.zone[(e - s.generic) * c.slots + j]);
                 V sum = all(0.0);
                 for (Int node = 0; node < tree.n_nodes; ++node)
-                    sum += x.rank_weight[node] * x.slot_whole[node * active + i] * x.whole[node * s.coefs + e];
+                    sum += x.rank_weight[node] * x.slot_whole[node * active + i] * x.own[node * s.row + s.place(e)];
                 h = x.slot_diagonal[i] * value + t.w * sum;
             } else {
                 const Int l = e - s.coefs + 1;
-                h = x.cross[(l - 1) * tree.n_nodes + m] * k.rho(m) * x.p[j];
+                h = t.w * x.cross[(l - 1) * tree.n_nodes + m] * k.rho(m) * x.p[j];
                 if (m == l) h += x.extra[j];
-                h *= t.w;
             }
             const V o = x.slot_score[i] * x.score[e];
             row(x.mix_h.a, r) = h;
@@ -297,20 +300,17 @@ CORE_INLINE void tile(const Job& job, const Chunk& c, const Tile& t, Space& x, d
     if (s.shapes) {
         moments(tree, k, x);
         shape_scores(tree, k, x);
-        extras(tree, k, x, t.lanes, c.slots);
+        extras(tree, k, x, t.lanes, t.w);
+        for (Int l = 1; l < tree.n_nodes; ++l) tangent(tree, k, x, l, t.w);
     }
     for (Int m = 0; m < tree.n_nodes; ++m) x.scale[m] *= t.w;
     for (Int i = 0; i < s.nodes * s.row; ++i) x.own[i] = all(0.0);
-    for (Int i = 0; i < s.shapes * s.row; ++i) x.extra_own[s.row + i] = all(0.0);
     rows_pass(c, t, tree, x, ahead);
     if (s.zone) zone_pass(c, tree, x);
     dense_scores(job, c, t, tree, k, x);
     if (s.coefs) ranks(tree, k, t, x);
-    if (s.shapes) shape_sums(tree, k, t, x);
     for (Int e = 0; e < s.every; ++e) x.gradient[e] += t.w * x.score[e];
-    if (s.every && !s.scores_are_ranks) {
-        add_row(x.outer, s.every, x.score, t.w);
-    }
+    if (s.every && !s.scores_are_ranks) add_row(x.outer, s.every, x.score, t.w);
     if (s.every && job.model.squares_differ) add_row(x.outer_squared, s.every, x.score, t.w_squared);
     if (s.pool) pool_pass(job, c, t, tree, k, x);
 }

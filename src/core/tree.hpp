@@ -192,15 +192,16 @@ CORE_INLINE void tangent(const Tree& t, const Scales& k, Space& x, Int s, V w) {
     }
 }
 
-// What d dv / d lambda of its own node adds at each slot beyond a multiple of p.
-CORE_INLINE void extras(const Tree& t, const Scales& k, Space& x, const Lanes& lanes, Int slots) {
-    for (Int j = 0; j < slots; ++j) {
-        const Int m = t.slot_parent[j];
-        x.extra[j] = m ? -k.slope / k.sigma(m) * k.rho(m) * x.d[m] * x.p[j] * (x.log_p[j] + x.entropy[m]) : all(0.0);
+// What w d dv / d lambda of its own node adds at each slot beyond a multiple of p.
+CORE_INLINE void extras(const Tree& t, const Scales& k, Space& x, const Lanes& lanes, V w) {
+    for (Int m = 0; m < t.n_nodes; ++m) {
+        const V scale = w * x.d[m] * (m ? -k.slope / k.sigma(m) * k.rho(m) : 0.0);
+        for (Int j = t.start[m]; j < t.stop[m]; ++j)
+            if (t.slot_parent[j] == m) x.extra[j] = scale * x.p[j] * (x.log_p[j] + x.entropy[m]);
     }
     for (Int i = 0; i < LANES; ++i) {
         const Int j = lanes.chosen[i], m = t.slot_parent[j];
-        if (m) x.extra[j][i] -= k.slope / (k.sigma(m) * k.sigma(m));
+        if (m) x.extra[j][i] -= w[i] * (k.slope / (k.sigma(m) * k.sigma(m)));
     }
 }
 
