@@ -23,21 +23,19 @@ struct Ahead {
     }
 };
 
-// sums (4, 4, width) += over t of a[i][t] b[j][t], lane by lane; only j <= i where DIAGONAL. Rows of a are A_ROW doubles
-// apart, their steps A_STEP; steps of b are LANES numbers, or one that all cases share.
-template <Int A_ROW, Int A_STEP, bool SHARED, bool DIAGONAL, class Step>
+// sums (4, 4, width) += over t of a[i][t] b[j][t], lane by lane, for the first A rows and B columns; only j <= i where
+// DIAGONAL. Rows of a are A_ROW doubles apart, their steps A_STEP; steps of b are LANES numbers, or one that all share.
+template <int A, int B, Int A_ROW, Int A_STEP, bool SHARED, bool DIAGONAL, class Step>
 CORE_INLINE void multiply(double* sums, const double* a, const double* const* b, Int length, Step step) {
     R* out = reinterpret_cast<R*>(sums);
-#pragma GCC unroll 2
-    for (int from = 0; from < BLOCK; from += ACROSS) {
-        const double* columns[ACROSS];
-        R c[BLOCK][ACROSS];
 #pragma GCC unroll 4
-        for (int j = 0; j < ACROSS; ++j) {
-            columns[j] = b[from + j];
+    for (int from = 0; from < B; from += ACROSS) {
+        const int across = B - from < ACROSS ? B - from : ACROSS;
+        R c[A][ACROSS];
 #pragma GCC unroll 4
-            for (int i = DIAGONAL ? from + j : 0; i < BLOCK; ++i) c[i][j] = out[i * BLOCK + from + j];
-        }
+        for (int j = 0; j < across; ++j)
+#pragma GCC unroll 4
+            for (int i = DIAGONAL ? from + j : 0; i < A; ++i) c[i][j] = out[i * BLOCK + from + j];
         const double* row = a;
         for (Int t = 0; t < length; ++t, row += A_STEP) {
 #pragma GCC unroll 4
@@ -45,23 +43,40 @@ CORE_INLINE void multiply(double* sums, const double* a, const double* const* b,
                 if (h % LINE == 0) step();
                 R y[ACROSS];
 #pragma GCC unroll 4
-                for (int j = 0; j < ACROSS; ++j)
-                    y[j] = SHARED ? R{} + columns[j][t] : part(columns[j] + t * LANES + h);
+                for (int j = 0; j < across; ++j)
+                    y[j] = SHARED ? R{} + b[from + j][t] : part(b[from + j] + t * LANES + h);
 #pragma GCC unroll 4
-                for (int i = DIAGONAL ? from : 0; i < BLOCK; ++i) {
+                for (int i = DIAGONAL ? from : 0; i < A; ++i) {
                     const R x = part(row + i * A_ROW + h);
 #pragma GCC unroll 4
-                    for (int j = 0; j < ACROSS; ++j)
+                    for (int j = 0; j < across; ++j)
                         if (!DIAGONAL || from + j <= i) c[i][j] += x * y[j];
                 }
             }
         }
 #pragma GCC unroll 4
-        for (int j = 0; j < ACROSS; ++j)
+        for (int j = 0; j < across; ++j)
 #pragma GCC unroll 4
-            for (int i = DIAGONAL ? from + j : 0; i < BLOCK; ++i) out[i * BLOCK + from + j] = c[i][j];
+            for (int i = DIAGONAL ? from + j : 0; i < A; ++i) out[i * BLOCK + from + j] = c[i][j];
     }
 }
+
+// Rows in blocks of at most four, as even as can be: six are three and three.
+struct Split {
+    Int blocks, size, larger;  // the first `larger` blocks hold one row more than `size`
+    explicit Split(Int rows) {
+        blocks = (rows + BLOCK - 1) / BLOCK;
+        size = blocks ? rows / blocks : 0, larger = rows - blocks * size;
+    }
+    Int rows(Int block) const { return size + (block < larger); }
+    Int first(Int block) const { return block * size + (block < larger ? block : larger); }
+    // Where a row stands if all blocks are given four.
+    Int place(Int row) const {
+        const Int ahead = larger * (size + 1);
+        if (row < ahead) return row / (size + 1) * BLOCK + row % (size + 1);
+        return (larger + (row - ahead) / size) * BLOCK + (row - ahead) % size;
+    }
+};
 
 CORE_INLINE Int blocks(Int rows) { return (rows + BLOCK - 1) / BLOCK; }
 CORE_INLINE Int triangle(Int rows) { return blocks(rows) * (blocks(rows) + 1) / 2; }
@@ -92,33 +107,35 @@ CORE_INLINE void multiply_lower(double* sums, const double* a, const double* b, 
         for (Int j = 0; j <= i; ++j, sums += BLOCK_SIZE) {
             four(pointers, b, ROW, j * BLOCK, n_rows);
             if (i == j)
-                multiply<ROW, LANES, false, true>(sums, a + i * BLOCK * ROW, pointers, length, [] {});
+                multiply<4, 4, ROW, LANES, false, true>(sums, a + i * BLOCK * ROW, pointers, length, [] {});
             else
-                multiply<ROW, LANES, false, false>(sums, a + i * BLOCK * ROW, pointers, length, [] {});
+                multiply<4, 4, ROW, LANES, false, false>(sums, a + i * BLOCK * ROW, pointers, length, [] {});
         }
 }
 
-// Four weighted rows, laid side by side step after step, times the rows before them. A function of its own: what else
-// the registers hold would be spilt inside the loops.
-static __attribute__((noinline)) void multiply_before(
-    double* sums, const double* a, const double* rows, Int row, Int block, Int length, Ahead& ahead) {
-    const double* pointers[BLOCK];
-    Ahead mine = ahead;
-    for (Int j = 0; j < block; ++j, sums += BLOCK_SIZE) {
-        for (Int r = 0; r < BLOCK; ++r) pointers[r] = rows + (j * BLOCK + r) * row;
-        multiply<LANES, BLOCK * LANES, false, false>(sums, a, pointers, length, [&] { mine.step(); });
-    }
-    ahead = mine;
+template <bool SHARED, int A, class Step>
+CORE_INLINE void multiply_weighted(
+    double* sums, const double* a, const double* const* b, Int n_b, Int length, Step step) {
+    if (n_b == 4) multiply<A, 4, LANES, BLOCK * LANES, SHARED, false>(sums, a, b, length, step);
+    if (n_b == 3) multiply<A, 3, LANES, BLOCK * LANES, SHARED, false>(sums, a, b, length, step);
+    if (n_b == 2) multiply<A, 2, LANES, BLOCK * LANES, SHARED, false>(sums, a, b, length, step);
+    if (n_b == 1) multiply<A, 1, LANES, BLOCK * LANES, SHARED, false>(sums, a, b, length, step);
 }
 
-// The same with columns that all cases share: b is (n_b, n_slots).
-static __attribute__((noinline)) void multiply_shared(
-    double* sums, const double* a, const double* b, Int n_slots, Int n_b, Int length) {
-    const double* pointers[BLOCK];
-    for (Int j = 0; j < blocks(n_b); ++j, sums += BLOCK_SIZE) {
-        four(pointers, b, n_slots, j * BLOCK, n_b);
-        multiply<LANES, BLOCK * LANES, true, false>(sums, a, pointers, length, [] {});
+// A weighted rows, laid side by side step after step, times the rows of the blocks before them, `row` doubles apart; or
+// times columns that all cases share. A function of its own: what else the registers hold would be spilt inside.
+template <bool SHARED, int A>
+static __attribute__((noinline)) void multiply_blocks(
+    double* sums, const double* a, const double* rows, Int row, Split split, Int n_blocks, Int length, Ahead& ahead) {
+    Ahead mine = ahead;
+    for (Int block = 0; block < n_blocks; ++block, sums += BLOCK_SIZE) {
+        const double* pointers[BLOCK];
+        const Int n = split.rows(block);
+        for (Int r = 0; r < n; ++r) pointers[r] = rows + (split.first(block) + r) * row;
+        if (SHARED) multiply_weighted<SHARED, A>(sums, a, pointers, n, length, [] {});
+        else multiply_weighted<SHARED, A>(sums, a, pointers, n, length, [&] { mine.step(); });
     }
+    ahead = mine;
 }
 
 // All of a b', both of rows that waited.
@@ -128,7 +145,7 @@ CORE_INLINE void multiply_full(double* sums, const double* a, Int n_a, const dou
     for (Int i = 0; i < blocks(n_a); ++i)
         for (Int j = 0; j < blocks(n_b); ++j, sums += BLOCK_SIZE) {
             four(pointers, b, APART, j * BLOCK, n_b);
-            multiply<APART, LANES, false, false>(sums, a + i * BLOCK * APART, pointers, length, [] {});
+            multiply<4, 4, APART, LANES, false, false>(sums, a + i * BLOCK * APART, pointers, length, [] {});
         }
 }
 

@@ -67,7 +67,7 @@ static void run_chunk(const Job& job, const Chunk& c, Space& x) {
             t.lanes.chosen_slot[i] = (double)t.lanes.chosen[i];
         }
         const char* next = reinterpret_cast<const char*>(t.generic + size * LANES);
-        Ahead ahead{next, next + size * LANES * 8};
+        Ahead ahead{next, next + (size * LANES * 8 <= SECOND_LEVEL ? size * LANES * 8 : 0)};
         tile(job, c, t, x, job.loglik ? job.loglik + at : nullptr, valid, ahead);
     }
 }
@@ -96,18 +96,21 @@ struct Square {
     void add_pair(Int i, Int j, double value) { add(i, j, value), add(j, i, value); }
 };
 
-static void scatter_lower(const Places& to, Square out, const double* sums, Int rows) {
+// `place`: where a row stands if its block is given four.
+template <class Place>
+static void scatter_lower(const Places& to, Square out, const double* sums, Int rows, Place place) {
     for (Int i = 0; i < rows; ++i) {
-        const Int block = i / BLOCK, at = to.every(i);
-        const double* row = sums + block * (block + 1) / 2 * BLOCK_SIZE + i % BLOCK * BLOCK * CORE_WIDTH;
+        const Int r = place(i), block = r / BLOCK, at = to.every(i);
         for (Int j = 0; j <= i; ++j) {
-            const double* lanes = row + j / BLOCK * BLOCK_SIZE + j % BLOCK * CORE_WIDTH;
-            double sum = 0.0;
-            for (int h = 0; h < CORE_WIDTH; ++h) sum += lanes[h];
+            const double sum = full_entry(sums + block * (block + 1) / 2 * BLOCK_SIZE, 0, r % BLOCK, place(j));
             if (j < i) out.add_pair(at, to.every(j), sum);
             else out.add(at, at, sum);
         }
     }
+}
+
+static void scatter_rows(const Places& to, Square out, const double* sums, Int rows) {
+    scatter_lower(to, out, sums, rows, [](Int row) { return row; });
 }
 
 static void scatter_pool(const Places& to, Square out, const Waiting& pair, const Waiting& mix) {
@@ -147,9 +150,11 @@ static void scatter_zone(const Places& to, Square h) {
             if (l < k) h.add_pair(at, beside, all_of_it);
             else h.add(at, at, all_of_it);
         }
+    const Split across(s.zone);
     for (Int k = 0; k < s.generic; ++k)
         for (Int l = 0; l < s.zone; ++l)
-            h.add_pair(to.every(k), to.every(s.generic + l), full_entry(to.x.generic_zone_sum, blocks(s.zone), k, l));
+            h.add_pair(to.every(k), to.every(s.generic + l),
+                       full_entry(to.x.generic_zone_sum, across.blocks, to.x.place[k], across.place(l)));
 }
 
 static void finish(const Job& job, const Chunk& c, Space& x, double* sums) {
@@ -166,15 +171,15 @@ static void finish(const Job& job, const Chunk& c, Space& x, double* sums) {
     for (Int a = 0; a < s.pool; ++a)
         for (Int i = 0; i < x.n_active; ++i)
             if (to.pool(a, i) >= 0) gradient[to.pool(a, i)] += total(x.gradient_pool[a * s.active + i]);
-    scatter_lower(to, h, x.generic_sum, s.generic);
-    scatter_lower(to, h, x.rank.sums, s.coefs);
-    scatter_lower(to, opg, s.scores_are_ranks ? x.rank.sums : x.outer.sums, s.every);
-    if (m.squares_differ) scatter_lower(to, squared, x.outer_squared.sums, s.every);
+    scatter_lower(to, h, x.generic_sum, s.generic, [&](Int row) { return x.place[row]; });
+    scatter_rows(to, h, x.rank.sums, s.coefs);
+    scatter_rows(to, opg, s.scores_are_ranks ? x.rank.sums : x.outer.sums, s.every);
+    if (m.squares_differ) scatter_rows(to, squared, x.outer_squared.sums, s.every);
     if (s.zone) scatter_zone(to, h);
     const double* cross = x.rank.sums + triangle(s.coefs) * BLOCK_SIZE;
     for (Int l = 0; l < s.shapes; ++l) {
         for (Int e = 0; e < s.coefs; ++e) {
-            const double own = total(x.extra_own[(l + 1) * s.row + s.place(e)]);
+            const double own = total(x.extra_own[(l + 1) * s.row + x.place[e]]);
             h.add_pair(to.every(e), m.n_coef + l, own + full_entry(cross, blocks(s.coefs), l, e));
         }
         for (Int r = 0; r < s.shapes; ++r) h.add(m.n_coef + l, m.n_coef + r, total(x.shape_sum[l * s.shapes + r]));
@@ -196,6 +201,8 @@ static void run(const Job& job, Int begin, Int end, double* scratch, double* sum
     const Int size = lay_out(job, scratch, x);
     for (Int i = 0; i < size; ++i) scratch[i] = 0.0;
     for (Int k = 0; k < job.model.n_generic; ++k) x.beta[k] = job.beta[job.model.generic_coef[k]];
+    for (Int e = 0; e < x.size.coefs; ++e)
+        x.place[e] = e < x.size.generic ? Split(x.size.generic).place(e) : x.size.zone_at + e - x.size.generic;
     for (Int i = begin; i < end; ++i) {
         if (i == begin || job.chunks[i - 1].layout != job.chunks[i].layout) {
             find_active(job, job.chunks[i], x);

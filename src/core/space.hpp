@@ -5,6 +5,7 @@
 namespace core {
 namespace CORE_ISA {
 
+constexpr Int SECOND_LEVEL = 262144;  // bytes of a tile up to which the next one is fetched beside it
 constexpr Int FIRST_LEVEL = 28672;  // bytes of generic columns that are looked at together
 
 struct Sizes {
@@ -13,7 +14,6 @@ struct Sizes {
     Int block;                                 // slots of a block of rows
     Int zone_at, row;                          // sums by node: generic padded to fours, then zone
     bool scores_are_ranks;                     // of the only node, whose sign squares do not show
-    Int place(Int e) const { return e < generic ? e : zone_at + e - generic; }
 };
 
 // Rows that wait, and the sums their products go to.
@@ -33,6 +33,7 @@ struct Space {
     V *slot_score, *slot_diagonal, *slot_whole;      // active slots; (nodes, active)
     double* tail;                                    // pool, offset, availability of a chunk's last tile, padded
     Int* active;                                     // which slots have coefficients of the pool
+    Int* place;                                      // (coefs) where each stands among sums by node
     Int n_active;
     // sums over tiles
     V *value_sum, *gradient, *gradient_pool, *zone_weight, *extra_own, *shape_sum;
@@ -99,7 +100,7 @@ static Int lay_out(const Job& job, double* base, Space& x) {
     x.slot_score = c.vectors(s.active), x.slot_diagonal = c.vectors(s.active);
     x.slot_whole = c.vectors(s.nodes * s.active);
     x.tail = c.take(2 * s.slots * LANES + s.pool * LANES);
-    x.active = reinterpret_cast<Int*>(c.take(s.slots));
+    x.active = reinterpret_cast<Int*>(c.take(s.slots)), x.place = reinterpret_cast<Int*>(c.take(s.coefs));
     x.rank = waiting(c, s.coefs, ROW, true, s.shapes), x.outer = waiting(c, s.every, ROW, true);
     x.outer_squared = waiting(c, s.every, ROW, true);
     Waiting *pair[] = {&x.pair_h, &x.pair_o, &x.pair_s}, *mix[] = {&x.mix_h, &x.mix_o, &x.mix_s};

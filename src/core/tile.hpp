@@ -78,17 +78,17 @@ static void flush_pool(const Model& m, Space& x) {
     x.pool_count = 0;
 }
 
-// Four rows x (the last may stand for more than itself), node by node: s.weighted = scale p x, the sums of p x to s.own,
-// of s.extra x to s.extra_own, and of weighted x' to `sums`.
-template <bool EXTRA>
+// N rows x, node by node: s.weighted = scale p x, the sums of p x to s.own, of s.extra x to s.extra_own, and of
+// weighted x' to `sums`.
+template <int N, bool EXTRA>
 static __attribute__((noinline)) void weigh(
     const double* const* x, const Int* slot_parent, Space& s, Int from, Int length, Int kb, double* sums, Ahead& ahead) {
     const Int row = s.size.row;
     Ahead mine = ahead;
     R* total = reinterpret_cast<R*>(sums);
-    R c[BLOCK][BLOCK];
+    R c[N][N];
 #pragma GCC unroll 4
-    for (int i = 0; i < BLOCK; ++i)
+    for (int i = 0; i < N; ++i)
 #pragma GCC unroll 4
         for (int j = 0; j <= i; ++j) c[i][j] = total[i * BLOCK + j];
     for (Int j = 0; j < length;) {
@@ -97,16 +97,16 @@ static __attribute__((noinline)) void weigh(
         while (end < length && slot_parent[from + end] == m) ++end;
         V *own = s.own + m * row + kb * BLOCK, *extra = s.extra_own + m * row + kb * BLOCK;
         for (int h = 0; h < PARTS; ++h) {
-            R sum[BLOCK], rest[BLOCK];
+            R sum[N], rest[N];
             const R scale = s.scale[m].r[h];
 #pragma GCC unroll 4
-            for (int r = 0; r < BLOCK; ++r) sum[r] = own[r].r[h], rest[r] = R{};
+            for (int r = 0; r < N; ++r) sum[r] = own[r].r[h], rest[r] = R{};
             for (Int i = j; i < end; ++i) {
                 const R share = s.p[from + i].r[h], weight = scale * share;
-                R value[BLOCK];
-                for (int asked = 0; asked < 2 * CORE_WIDTH; asked += LINE) mine.step();
+                R value[N];
+                for (int asked = 0; asked < N * CORE_WIDTH / 2; asked += LINE) mine.step();
 #pragma GCC unroll 4
-                for (int r = 0; r < BLOCK; ++r) {
+                for (int r = 0; r < N; ++r) {
                     value[r] = part(x[r] + i * LANES + h * CORE_WIDTH);
                     sum[r] += share * value[r];
                     if (EXTRA) rest[r] += s.extra[from + i].r[h] * value[r];
@@ -117,7 +117,7 @@ static __attribute__((noinline)) void weigh(
                 }
             }
 #pragma GCC unroll 4
-            for (int r = 0; r < BLOCK; ++r) {
+            for (int r = 0; r < N; ++r) {
                 own[r].r[h] = sum[r];
                 if (EXTRA) extra[r].r[h] += rest[r];
             }
@@ -125,49 +125,73 @@ static __attribute__((noinline)) void weigh(
         j = end;
     }
 #pragma GCC unroll 4
-    for (int i = 0; i < BLOCK; ++i)
+    for (int i = 0; i < N; ++i)
 #pragma GCC unroll 4
         for (int j = 0; j <= i; ++j) total[i * BLOCK + j] = c[i][j];
     ahead = mine;
+}
+
+template <int N>
+CORE_INLINE void block_pass(
+    const Chunk& c, const Tile& t, const Tree& tree, Space& x, Int from, Int length, Int kb, Ahead& ahead) {
+    const Sizes& s = x.size;
+    const Int column = c.slots * LANES;
+    const Split split(s.generic), across(s.zone);
+    const double *rows = t.generic + from * LANES, *a = reinterpret_cast<const double*>(x.weighted);
+    double *before = x.generic_sum + kb * (kb + 1) / 2 * BLOCK_SIZE, *diagonal = before + kb * BLOCK_SIZE;
+    double* shared = x.generic_zone_sum + kb * across.blocks * BLOCK_SIZE;
+    const double* pointers[N];
+    for (Int r = 0; r < N; ++r) pointers[r] = rows + (split.first(kb) + r) * column;
+    if (s.shapes) weigh<N, true>(pointers, tree.slot_parent, x, from, length, kb, diagonal, ahead);
+    else weigh<N, false>(pointers, tree.slot_parent, x, from, length, kb, diagonal, ahead);
+    multiply_blocks<false, N>(before, a, rows, column, split, kb, length, ahead);
+    multiply_blocks<true, N>(shared, a, c.zone + from, c.slots, across, across.blocks, length, ahead);
 }
 
 // The pass over the generic columns: x.own = sum_j p_j x_j by node, x.extra_own the same with x.extra, and the sum of
 // diagonal x x'.
 CORE_INLINE void rows_pass(const Chunk& c, const Tile& t, const Tree& tree, Space& x, Ahead& ahead) {
     const Sizes& s = x.size;
-    const Int column = c.slots * LANES;
+    const Split split(s.generic);
     for (Int from = 0; from < c.slots; from += s.block) {
         const Int length = from + s.block < c.slots ? s.block : c.slots - from;
-        for (Int kb = 0; kb < blocks(s.generic); ++kb) {
-            const double* pointers[BLOCK];
-            const double *a = reinterpret_cast<const double*>(x.weighted), *rows = t.generic + from * LANES;
-            double *before = x.generic_sum + kb * (kb + 1) / 2 * BLOCK_SIZE, *diagonal = before + kb * BLOCK_SIZE;
-            four(pointers, rows, column, kb * BLOCK, s.generic);
-            if (s.shapes) weigh<true>(pointers, tree.slot_parent, x, from, length, kb, diagonal, ahead);
-            else weigh<false>(pointers, tree.slot_parent, x, from, length, kb, diagonal, ahead);
-            multiply_before(before, a, rows, column, kb, length, ahead);
-            double* shared = x.generic_zone_sum + kb * blocks(s.zone) * BLOCK_SIZE;
-            multiply_shared(shared, a, c.zone + from, c.slots, s.zone, length);
+        for (Int kb = 0; kb < split.blocks; ++kb) {
+            const Int n = split.rows(kb);
+            if (n == 4) block_pass<4>(c, t, tree, x, from, length, kb, ahead);
+            if (n == 3) block_pass<3>(c, t, tree, x, from, length, kb, ahead);
+            if (n == 2) block_pass<2>(c, t, tree, x, from, length, kb, ahead);
+            if (n == 1) block_pass<1>(c, t, tree, x, from, length, kb, ahead);
         }
+    }
+}
+
+// Sums by node of p and of x.extra times some columns that all cases share.
+template <int N>
+static __attribute__((noinline)) void zone_sums(const Chunk& c, const Tree& tree, Space& x, Int k) {
+    const Sizes& s = x.size;
+    const double* z = c.zone + k * c.slots;
+    for (Int j = 0; j < c.slots;) {
+        const Int m = tree.slot_parent[j], at = m * s.row + s.zone_at + k;
+        V own[N], extra[N];
+        for (int i = 0; i < N; ++i) own[i] = all(0.0), extra[i] = all(0.0);
+        for (; j < c.slots && tree.slot_parent[j] == m; ++j) {
+            const V p = x.p[j];
+            for (int i = 0; i < N; ++i) own[i] += p * z[i * c.slots + j];
+            if (!s.shapes) continue;
+            for (int i = 0; i < N; ++i) extra[i] += x.extra[j] * z[i * c.slots + j];
+        }
+        for (int i = 0; i < N; ++i) x.own[at + i] += own[i];
+        if (!s.shapes) continue;
+        for (int i = 0; i < N; ++i) x.extra_own[at + i] += extra[i];
     }
 }
 
 CORE_INLINE void zone_pass(const Chunk& c, const Tree& tree, Space& x) {
     const Sizes& s = x.size;
     for (Int j = 0; j < c.slots; ++j) x.zone_weight[j] += x.scale[tree.slot_parent[j]] * x.p[j];
-    for (Int k = 0; k < s.zone; ++k) {
-        const double* z = c.zone + k * c.slots;
-        for (Int j = 0; j < c.slots;) {
-            const Int m = tree.slot_parent[j];
-            V own = all(0.0), extra = all(0.0);
-            for (; j < c.slots && tree.slot_parent[j] == m; ++j) {
-                own += x.p[j] * z[j];
-                if (s.shapes) extra += x.extra[j] * z[j];
-            }
-            x.own[m * s.row + s.zone_at + k] += own;
-            if (s.shapes) x.extra_own[m * s.row + s.zone_at + k] += extra;
-        }
-    }
+    Int k = 0;
+    for (; k + 3 <= s.zone; k += 3) zone_sums<3>(c, tree, x, k);
+    for (; k < s.zone; ++k) zone_sums<1>(c, tree, x, k);
 }
 
 // Scores of the dense coefficients: sum_m D_m b_m + x_chosen / sigma of its nest; b_m = rho_m x.own[m] replaces it.
@@ -177,7 +201,7 @@ CORE_INLINE void dense_scores(const Job& job, const Chunk& c, const Tile& t, con
         for (Int m = 0; m < tree.n_nodes; ++m)
             for (Int e = 0; e < s.row; ++e) x.own[m * s.row + e] *= k.rho(m);
     for (Int e = 0; e < s.coefs; ++e) {
-        const V* own = x.own + s.place(e);
+        const V* own = x.own + x.place[e];
         V score = x.d[0] * own[0];
         for (Int m = 1; m < tree.n_nodes; ++m) score += x.d[m] * own[m * s.row];
         x.score[e] = score;
@@ -207,7 +231,7 @@ CORE_INLINE void ranks(const Tree& tree, const Scales& k, const Tile& t, Space& 
             }
         const V weight = t.w * x.rank_weight[m];
         for (Int e = 0; e < s.coefs; ++e) {
-            const V value = q[s.place(e)];
+            const V value = q[x.place[e]];
             *wait(x.rank, e) = weight * value, *wait_b(x.rank, e) = value;
         }
         const Int above = m ? tree.parent[m] : 0;
@@ -266,7 +290,7 @@ CORE_INLINE void pool_pass(const Job& job, const Chunk& c, const Tile& t, const 
                                               : all(c.zone[(e - s.generic) * c.slots + j]);
                 V sum = all(0.0);
                 for (Int node = 0; node < tree.n_nodes; ++node)
-                    sum += x.rank_weight[node] * x.slot_whole[node * active + i] * x.own[node * s.row + s.place(e)];
+                    sum += x.rank_weight[node] * x.slot_whole[node * active + i] * x.own[node * s.row + x.place[e]];
                 h = x.slot_diagonal[i] * value + t.w * sum;
             } else {
                 const Int l = e - s.coefs + 1;

@@ -44,20 +44,17 @@ CORE_INLINE void upward(const Tree& t, const Scales& k, Space& x, const unsigned
         V top = none;
         for (Int j = t.start[m]; j < t.stop[m]; ++j) {
             if (t.slot_parent[j] != m) continue;
-            V z = x.v[j] * inverse;
-            if (available) {
-                z = choose(flags(available + j * n), z, none);
-            }
-            x.p[j] = z;
-            top = larger(top, z);
+            if (available) x.v[j] = choose(flags(available + j * n), x.v[j], none);
+            top = larger(top, x.v[j]);
         }
+        top *= inverse;
         for (Int c = m + 1; c < t.n_nodes; ++c)
             if (t.parent[c] == m && !t.empty(c)) top = larger(top, x.value[c] * inverse);
         top = choose(top > none, top, all(0.0));
         V sum = all(0.0);
         for (Int j = t.start[m]; j < t.stop[m]; ++j) {
             if (t.slot_parent[j] != m) continue;
-            const V z = x.p[j] - top;
+            const V z = x.v[j] * inverse - top;
             if (logs) x.log_p[j] = z;
             x.p[j] = exponential(z);
             sum += x.p[j];
