@@ -97,8 +97,6 @@ CORE_INLINE void four(const double** out, const double* rows, Int row, Int from,
 
 constexpr Int STEPS = 15;           // tiles (or nodes of tiles) whose rows wait for their products
 constexpr Int ROW = STEPS * LANES;  // doubles of a waiting row
-constexpr Int POOL_STEPS = 31;      // of the pool's rows: many sums, which are fetched from further away
-constexpr Int POOL_ROW = POOL_STEPS * LANES;
 
 // Lower triangle of a b', both of rows that waited.
 CORE_INLINE void multiply_lower(double* sums, const double* a, const double* b, Int n_rows, Int length) {
@@ -139,13 +137,27 @@ static __attribute__((noinline)) void multiply_blocks(
 }
 
 // All of a b', both of rows that waited.
-template <Int APART>
 CORE_INLINE void multiply_full(double* sums, const double* a, Int n_a, const double* b, Int n_b, Int length) {
     const double* pointers[BLOCK];
     for (Int i = 0; i < blocks(n_a); ++i)
         for (Int j = 0; j < blocks(n_b); ++j, sums += BLOCK_SIZE) {
-            four(pointers, b, APART, j * BLOCK, n_b);
-            multiply<4, 4, APART, LANES, false, false>(sums, a + i * BLOCK * APART, pointers, length, [] {});
+            four(pointers, b, ROW, j * BLOCK, n_b);
+            multiply<4, 4, ROW, LANES, false, false>(sums, a + i * BLOCK * ROW, pointers, length, [] {});
+        }
+}
+
+// The same for several a, whose blocks take turns so that those of b are fetched once for all of them.
+static __attribute__((noinline)) void multiply_together(
+    double* const* sums, const double* const* a, int together, Int n_a, const double* b, Int n_b, Int length) {
+    const double* pointers[BLOCK];
+    const Int across = blocks(n_b);
+    for (Int i = 0; i < blocks(n_a); ++i)
+        for (Int j = 0; j < across; ++j) {
+            four(pointers, b, ROW, j * BLOCK, n_b);
+            for (int one = 0; one < together; ++one) {
+                double* out = sums[one] + (i * across + j) * BLOCK_SIZE;
+                multiply<4, 4, ROW, LANES, false, false>(out, a[one] + i * BLOCK * ROW, pointers, length, [] {});
+            }
         }
 }
 

@@ -104,9 +104,9 @@ static Int lay_out(const Job& job, double* base, Space& x) {
     x.rank = waiting(c, s.coefs, ROW, true, s.shapes), x.outer = waiting(c, s.every, ROW, true);
     x.outer_squared = waiting(c, s.every, ROW, true);
     Waiting *pair[] = {&x.pair_h, &x.pair_o, &x.pair_s}, *mix[] = {&x.mix_h, &x.mix_o, &x.mix_s};
-    for (Waiting* w : pair) *w = waiting(c, s.pairs, POOL_ROW, false);
-    for (Waiting* w : mix) *w = waiting(c, s.mixed, POOL_ROW, false);
-    x.pool_products = c.take(padded(s.products) * POOL_ROW), x.pool_values = c.take(padded(s.pool) * POOL_ROW);
+    for (Waiting* w : pair) *w = waiting(c, s.pairs, ROW, false);
+    for (Waiting* w : mix) *w = waiting(c, s.mixed, ROW, false);
+    x.pool_products = c.take(padded(s.products) * ROW), x.pool_values = c.take(padded(s.pool) * ROW);
     x.pool_count = 0;
     x.sums_begin = base + c.used;
     x.value_sum = c.vectors(1), x.gradient = c.vectors(s.every), x.gradient_pool = c.vectors(s.pool * s.active);

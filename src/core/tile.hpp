@@ -53,7 +53,7 @@ static void flush_lower(Waiting& w, Int rows, Int more = 0) {
     multiply_lower(w.sums, w.a, w.b, rows, w.count);
     if (more) {
         double* sums = w.sums + triangle(rows) * BLOCK_SIZE;
-        multiply_full<ROW>(sums, w.a + padded(rows) * ROW, more, w.b, rows, w.count);
+        multiply_full(sums, w.a + padded(rows) * ROW, more, w.b, rows, w.count);
     }
     w.count = 0;
 }
@@ -67,14 +67,11 @@ CORE_INLINE void add_row(Waiting& w, Int rows, const V* r, V weight) {
 static void flush_pool(const Model& m, Space& x) {
     const Sizes& s = x.size;
     if (!x.pool_count) return;
-    auto pairs = [&](Waiting& w) {
-        multiply_full<POOL_ROW>(w.sums, w.a, s.pairs, x.pool_products, s.products, x.pool_count);
-    };
-    auto mixed = [&](Waiting& w) {
-        if (s.mixed) multiply_full<POOL_ROW>(w.sums, w.a, s.mixed, x.pool_values, s.pool, x.pool_count);
-    };
-    pairs(x.pair_h), pairs(x.pair_o), mixed(x.mix_h), mixed(x.mix_o);
-    if (m.squares_differ) pairs(x.pair_s), mixed(x.mix_s);
+    const int together = m.squares_differ ? 3 : 2;
+    double *pairs[] = {x.pair_h.sums, x.pair_o.sums, x.pair_s.sums}, *mixed[] = {x.mix_h.sums, x.mix_o.sums, x.mix_s.sums};
+    const double *pair_rows[] = {x.pair_h.a, x.pair_o.a, x.pair_s.a}, *mixed_rows[] = {x.mix_h.a, x.mix_o.a, x.mix_s.a};
+    multiply_together(pairs, pair_rows, together, s.pairs, x.pool_products, s.products, x.pool_count);
+    multiply_together(mixed, mixed_rows, together, s.mixed, x.pool_values, s.pool, x.pool_count);
     x.pool_count = 0;
 }
 
@@ -248,7 +245,7 @@ CORE_INLINE void ranks(const Tree& tree, const Scales& k, const Tile& t, Space& 
 CORE_INLINE void pool_pass(const Job& job, const Chunk& c, const Tile& t, const Tree& tree, const Scales& k, Space& x) {
     const Sizes& s = x.size;
     const Int active = x.n_active, at = x.pool_count;
-    auto row = [&](double* rows, Int r) -> V& { return reinterpret_cast<V*>(rows + r * POOL_ROW)[at]; };
+    auto row = [&](double* rows, Int r) -> V& { return reinterpret_cast<V*>(rows + r * ROW)[at]; };
     for (Int a = 0, product = 0; a < s.pool; ++a) {
         const V z = load(t.pool + a * t.n);
         row(x.pool_values, a) = z;
@@ -305,7 +302,7 @@ CORE_INLINE void pool_pass(const Job& job, const Chunk& c, const Tile& t, const 
         for (Int a = 0; a < s.pool; ++a)
             x.gradient_pool[a * s.active + i] += t.w * x.slot_score[i] * load(t.pool + a * t.n);
     }
-    if (++x.pool_count == POOL_STEPS) flush_pool(job.model, x);
+    if (++x.pool_count == STEPS) flush_pool(job.model, x);
 }
 
 CORE_INLINE void tile(const Job& job, const Chunk& c, const Tile& t, Space& x, double* loglik, Int valid, Ahead& ahead) {
