@@ -12,11 +12,13 @@ import statsmodels.api as sm
 
 import relocchoice as rc
 from builders import LAMBDAS, NESTS, agree, choice_data, choice_frame, derivative, sampled_frame
+from relocchoice.kernels.fused import held
 from relocchoice.post import effects as effects_module
 from relocchoice.post import elasticities as elasticities_module
 from relocchoice.post.effects import marginal_effects
 from relocchoice.post.elasticities import elasticities
 from relocchoice.post.movements import with_values
+from relocchoice.post.predictions import shares
 from relocchoice.relocation.published import published_spec
 from relocchoice.relocation.sources import published_target
 
@@ -323,6 +325,18 @@ def test_sets_and_loaded_fits(tmp_path):
     sets = rc.SubsetLogit("chosen ~ cost | 0").fit(data())
     with pytest.raises(rc.SpecificationError, match="logit of sets"):
         marginal_effects(sets)
+
+
+@pytest.mark.parametrize("name", ["multinomial", "three levels, bottom"])
+def test_threads_change_no_bit(name):
+    fit, found = fitted(name), []
+    for n_threads in (1, 2, 5):
+        with held(n_threads=n_threads):
+            found.append([marginal_effects(fit, by="half"), elasticities(fit, "cost"), shares(fit)])
+    for one in found[1:]:
+        for left, right in zip(one, found[0], strict=True):
+            pd.testing.assert_frame_equal(left.table, right.table, check_exact=True)
+            np.testing.assert_array_equal(left.covariance, right.covariance)
 
 
 def test_values_given_as_arrays():

@@ -184,8 +184,7 @@ def _scores(columns: _Columns, p_slot: Floats, p_node: Floats) -> tuple[Floats, 
     rho, sigma, slope, q = scales.rho, scales.sigma, scales.sigma_slope, n_coef + tree.n_nodes - 1
     slots, nodes = np.empty((n_slots, q, n)), np.zeros((tree.n_nodes, q, n))
     base, w = np.zeros((tree.n_nodes, q, n)), np.empty((tree.n_nodes, q, n))
-    log_slot, log_node, log_sum = _finite(up.log_p_slot), _finite(up.log_p_node), _finite(up.log_sum)
-    entropy = -over_children(tree, p_slot * log_slot, p_node * log_node)
+    log_slot, log_node, direct = _in_lambda(up, p_slot, p_node)
     for m in reversed(range(tree.n_nodes)):
         for run in tree.runs[m]:
             columns.add_mean(base[m], run, p_slot[run])
@@ -193,22 +192,43 @@ def _scores(columns: _Columns, p_slot: Floats, p_node: Floats) -> tuple[Floats, 
             base[m] += p_node[c] * w[c]
         if m:
             np.multiply(base[m], rho[m], out=w[m])
-            w[m, n_coef + m - 1] += log_sum[m] - rho[m] * slope * (log_sum[m] - entropy[m])
+            w[m, n_coef + m - 1] += direct[m]
     for m in range(tree.n_nodes):
-        moved = n_coef + m - 1
         base[m] /= -sigma[m]
-        base[m] += nodes[m]
+        if m:
+            base[m] += nodes[m]
         for run in tree.runs[m]:
             slots[run] = base[m]
             columns.add(slots[run], run, 1.0 / sigma[m])
             if m and slope:
-                slots[run, moved] -= slope / sigma[m] * (log_slot[run] + entropy[m])
+                slots[run, n_coef + m - 1] -= log_slot[run]
         for c in tree.children[m]:
             np.divide(w[c], sigma[m], out=nodes[c])
             nodes[c] += base[m]
             if m and slope:
-                nodes[c, moved] -= slope / sigma[m] * (log_node[c] + entropy[m])
+                nodes[c, n_coef + m - 1] -= log_node[c]
     return slots, nodes
+
+
+def _in_lambda(up: Branches, p_slot: Floats, p_node: Floats) -> tuple[Floats, Floats, Floats]:
+    """What lambdas move while all below them is held fixed.
+
+    Returns
+    -------
+    (S, n) and (M + 1, n) - d log p of slots and nodes in the lambda of the node above; (M + 1, n) dW_m in lambda_m.
+    """
+    tree, scales = up.tree, up.scales
+    if tree.n_nodes == 1:
+        return p_slot, p_node, p_node
+    slots, nodes, log_sum = _finite(up.log_p_slot), _finite(up.log_p_node), _finite(up.log_sum)
+    entropy = -over_children(tree, p_slot * slots, p_node * nodes)
+    direct = log_sum - (scales.sigma_slope * scales.rho)[:, None] * (log_sum - entropy)
+    by_sigma, above = scales.sigma_slope / scales.sigma, np.maximum(tree.parent, 0)
+    slots += entropy[tree.slot_parent]
+    slots *= by_sigma[tree.slot_parent, None]
+    nodes += entropy[above]
+    nodes *= by_sigma[above, None]
+    return slots, nodes, direct
 
 
 def _finite(log_p: Floats) -> Floats:
