@@ -37,6 +37,8 @@ MADE = {
     "the root's own apart": lambda: problem(Sizes(n=40, slots=6, case=1, zone=1, absent=0.4), SPLIT),
 }
 
+ASKED = ((3, False, True), (1, False, True), (1, True, True), (3, True, True), (1, False, False), (3, True, False))
+
 
 class _Any:
     """A family that does not say that it is a tree."""
@@ -74,7 +76,7 @@ def test_trees_have_the_sums_of_any_family(name):
     for chunk, family in zip(at.design.chunks, at.families, strict=True):
         assert isinstance(family, Branching)
         rows = chunk.placement.rows
-        for n_groups, of_log, gradient in ((1, False, True), (3, False, True), (1, True, True), (3, True, False)):
+        for n_groups, of_log, gradient in ASKED[: 1 if len(rows) > 20 else None]:
             probes = [None, rng.normal(size=rows.shape), np.ones(rows.shape)]
             groups, weights = rng.integers(0, n_groups, rows.shape[1]), rng.uniform(0, 2, rows.shape[1])
             cases = [Cases(chunk, weights, groups, probes), Cases(chunk, weights**2, groups, probes[::-1])]
