@@ -9,7 +9,7 @@ import pandas as pd
 
 import relocchoice as rc
 from builders import LAMBDAS, NESTS, choice_data, choice_frame
-from relocchoice.engine.reduce import SERIAL, Engine
+from relocchoice.engine.reduce import SERIAL, THREADS, Engine
 from relocchoice.spec.model import Lambdas, Normalisation
 
 FORMULA = "chosen ~ cost + distance | assets | travel"
@@ -48,7 +48,7 @@ def _models() -> dict[str, rc.MultinomialLogit | rc.NestedLogit]:
 
 
 MODELS = _models()
-ENGINES: dict[str, Engine] = {"serial": SERIAL}
+ENGINES: dict[str, Engine] = {"serial": SERIAL, "threads": THREADS}
 
 
 @cache

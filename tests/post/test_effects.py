@@ -12,14 +12,13 @@ import statsmodels.api as sm
 
 import relocchoice as rc
 from builders import LAMBDAS, NESTS, agree, choice_data, choice_frame, derivative, sampled_frame
-from relocchoice.kernels.multinomial import MultinomialLogit
-from relocchoice.kernels.probability import probability_sums
+from relocchoice.kernels.fused import held
 from relocchoice.post import effects as effects_module
 from relocchoice.post import elasticities as elasticities_module
-from relocchoice.post.derivatives import setting
 from relocchoice.post.effects import marginal_effects
 from relocchoice.post.elasticities import elasticities
 from relocchoice.post.movements import with_values
+from relocchoice.post.predictions import shares
 from relocchoice.relocation.published import published_spec
 from relocchoice.relocation.sources import published_target
 
@@ -328,34 +327,16 @@ def test_sets_and_loaded_fits(tmp_path):
         marginal_effects(sets)
 
 
-class _Plain:
-    """A multinomial logit that the shorter way does not know."""
-
-    def __init__(self) -> None:
-        self.inner = MultinomialLogit()
-
-    def local(self, *arguments):
-        return self.inner.local(*arguments)
-
-
-@pytest.mark.parametrize("of_log", [False, True])
-@pytest.mark.parametrize("n_groups", [1, 3])
-def test_the_multinomial_shortcut_has_the_general_sums(of_log, n_groups):
-    frame = choice_frame(120, 4, available=0.7).assign(w=lambda f: 1.0 + f["move"] % 3)
-    data = choice_data(frame, weights="w", weight_kind="sampling")
-    fit = rc.MultinomialLogit("chosen ~ cost | assets | distance").fit(data)
-    at = setting(fit)
-    theta = np.array(fit.moments.theta)
-    rng = np.random.default_rng(1)
-    groups = rng.integers(0, n_groups, data.n_cases)
-    internal = at.problem.internal_from_user(theta)
-    for chunk in at.problem.design.chunks:
-        place = chunk.placement
-        probes = np.stack([np.ones(place.rows.shape), rng.normal(size=place.rows.shape)])
-        arguments = (chunk, internal, np.empty(0), at.weights[place.cases], groups[place.cases], n_groups, probes)
-        short, long = (probability_sums(one, *arguments, of_log=of_log) for one in (MultinomialLogit(), _Plain()))
-        for name in ("both", "level", "level_gradient", "effect", "effect_gradient"):
-            np.testing.assert_allclose(getattr(short, name), getattr(long, name), rtol=1e-10, atol=1e-10)
+@pytest.mark.parametrize("name", ["multinomial", "three levels, bottom"])
+def test_threads_change_no_bit(name):
+    fit, found = fitted(name), []
+    for n_threads in (1, 2, 5):
+        with held(n_threads=n_threads):
+            found.append([marginal_effects(fit, by="half"), elasticities(fit, "cost"), shares(fit)])
+    for one in found[1:]:
+        for left, right in zip(one, found[0], strict=True):
+            pd.testing.assert_frame_equal(left.table, right.table, check_exact=True)
+            np.testing.assert_array_equal(left.covariance, right.covariance)
 
 
 def test_values_given_as_arrays():

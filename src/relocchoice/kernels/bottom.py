@@ -7,11 +7,12 @@ are divided by lambda_r.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relocchoice.kernels.branches import Branches
 from relocchoice.kernels.nested import NestedLogit
 from relocchoice.kernels.protocol import Curvature, Floats, Local, Order, RankVector, SlotVector
 
@@ -44,6 +45,10 @@ class BottomNormalised:
 
     def probabilities(self, v: Floats, available: NDArray[np.bool_] | None, shape: Floats) -> Floats:
         return self.inner.probabilities(shape[self.reference] * v, available, shape)
+
+    def branches(self, v: Floats, available: NDArray[np.bool_] | None, shape: Floats) -> Branches:
+        unit = float(shape[self.reference])
+        return replace(self.inner.branches(unit * v, available, shape), unit=unit, unit_of=self.reference)
 
     def local(
         self, v: Floats, available: NDArray[np.bool_] | None, chosen: NDArray[np.intp], shape: Floats, order: Order

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relocchoice.kernels.bottom import BottomNormalised
+from relocchoice.kernels.branches import Branching
 from relocchoice.kernels.multinomial import MultinomialLogit
-from relocchoice.kernels.nested import NestedLogit, _upward
+from relocchoice.kernels.nested import NestedLogit
 from relocchoice.kernels.protocol import Family, Floats
 
 
@@ -30,16 +31,10 @@ def inclusive_values(
     -------
     None for families without log-sums; -inf for a nest of which a case has no alternative.
     """
-    if isinstance(family, MultinomialLogit):
-        masked = v if available is None else np.where(available, v, -np.inf)
-        top = masked.max(axis=0)
-        return (), (top + np.log(np.exp(masked - top).sum(axis=0)))[None]
-    if isinstance(family, BottomNormalised):
-        return inclusive_values(family.inner, shape[family.reference] * v, available, shape)
-    if isinstance(family, NestedLogit):
-        up = _upward(family._placed(), v, available, family._scales(shape))
-        return family.names, up.log_sum
-    return None
+    if not isinstance(family, Branching):
+        return None
+    names = tuple(name.removeprefix("lambda:") for name in family.shape_names())
+    return names, family.branches(v, available, shape).log_sum
 
 
 def money_scale(family: Family, shape: Floats) -> float | None:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from relocchoice.kernels.branches import UNIT, Branches, upward
 from relocchoice.kernels.protocol import Curvature, Floats, Local, Order, RankVector, SlotVector
+from relocchoice.kernels.tree import root_alone
 
 NO_SHAPE = np.empty(0)
 FEW = 32
@@ -56,6 +58,9 @@ class MultinomialLogit:
         if order == 1:
             return Local(loglik, dv, dshape)
         return Local(loglik, dv, dshape, _curvature(p))
+
+    def branches(self, v: Floats, available: NDArray[np.bool_] | None, shape: Floats) -> Branches:
+        return upward(root_alone(len(v)), v, available, UNIT)
 
     def probabilities(self, v: Floats, available: NDArray[np.bool_] | None, shape: Floats) -> Floats:
         _, p, total = _exponentials(v, available)

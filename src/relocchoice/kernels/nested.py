@@ -22,8 +22,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from relocchoice.kernels.protocol import Curvature, Floats, Local, Order, RankVector, Slots, SlotVector
-from relocchoice.kernels.tree import SlotTree, slot_tree
+from relocchoice.kernels.branches import Branches, Scales, upward
+from relocchoice.kernels.protocol import Curvature, Floats, Local, Order, RankVector, SlotVector
+from relocchoice.kernels.tree import SlotTree, over_children, slot_tree
 
 Scaling = Literal["utility", "none"]
 
@@ -77,7 +78,7 @@ class NestedLogit:
             return Local(np.full(n, -np.inf))
         if order < 2 and available is None and v.strides[1] == 0:
             v = v[:, :1]  # the same utilities in all cases: what does not depend on the choice has one column
-        up = _upward(self._placed(), v, available, self._scales(shape))
+        up = self.branches(v, available, shape)
         path = _chosen_path(up, chosen)
         if order == 0:
             return Local(path.loglik)
@@ -87,49 +88,26 @@ class NestedLogit:
         return Local(path.loglik, down.dv, _shape_scores(up, path, down), _curvature(up, path, down, chosen))
 
     def probabilities(self, v: Floats, available: NDArray[np.bool_] | None, shape: Floats) -> Floats:
-        tree = self._placed()
-        up = _upward(tree, v, available, self._scales(shape))
+        up = self.branches(v, available, shape)
+        tree = up.tree
         log_reach = np.zeros((tree.n_nodes, v.shape[1]))
         for node in range(1, tree.n_nodes):
             log_reach[node] = log_reach[tree.parent[node]] + up.log_p_node[node]
         return np.exp(up.log_p_slot + log_reach[tree.slot_parent])
+
+    def branches(self, v: Floats, available: NDArray[np.bool_] | None, shape: Floats) -> Branches:
+        return upward(self._placed(), v, available, self._scales(shape))
 
     def _placed(self) -> SlotTree:
         if self.tree is None:
             return slot_tree(self.parent, self.leaf_parent[self.order])
         return self.tree
 
-    def _scales(self, shape: Floats) -> _Scales:
+    def _scales(self, shape: Floats) -> Scales:
         tau = np.concatenate(([1.0], shape))
         if self.scaling == "utility":
-            return _Scales(tau, tau, 1.0)
-        return _Scales(np.ones_like(tau), tau, 0.0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Scales:
-    """sigma and tau of each node (M + 1,), and d sigma / d lambda (0 or 1; d tau / d lambda is 1)."""
-
-    sigma: Floats
-    tau: Floats
-    sigma_slope: float
-
-    @property
-    def rho(self) -> Floats:
-        return self.tau / self.sigma
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Upward:
-    """Conditional log probabilities and node sums: log_p_slot (S, n), log_p_node (M + 1, n), log_sum (M + 1, n)."""
-
-    tree: SlotTree
-    scales: _Scales
-    children: tuple[tuple[int, ...], ...]
-    own: tuple[Slots, ...]
-    log_p_slot: Floats
-    log_p_node: Floats
-    log_sum: Floats
+            return Scales(tau, tau, 1.0)
+        return Scales(np.ones_like(tau), tau, 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,41 +132,7 @@ class _Downward:
     square: Floats
 
 
-def _upward(tree: SlotTree, v: Floats, available: NDArray[np.bool_] | None, scales: _Scales) -> _Upward:
-    w_slot = v if available is None else np.where(available, v, -np.inf)
-    n_nodes, n = tree.n_nodes, v.shape[1]
-    children = tuple(tuple(tree.children(m)) for m in range(n_nodes))
-    own = tuple(tree.own_slots(m) for m in range(n_nodes))
-    w_node = np.full((n_nodes, n), -np.inf)
-    log_sum = np.full((n_nodes, n), -np.inf)
-    log_p_node = np.full((n_nodes, n), -np.inf)
-    log_p_node[0] = 0.0
-    log_p_slot = np.empty_like(w_slot)
-    for m in reversed(range(n_nodes)):
-        if tree.stop[m] == tree.start[m]:
-            continue
-        slots, below = own[m], list(children[m])
-        z_slot, z_node = w_slot[slots] / scales.sigma[m], w_node[below] / scales.sigma[m]
-        top, log_total = _log_sum_exp(z_slot, z_node)
-        log_sum[m] = top + log_total
-        # subtracting the sum itself would lose digits of log p where utilities / lambda are large
-        finite = np.where(np.isfinite(log_total), log_total, 0.0)
-        log_p_slot[slots] = (z_slot - top) - finite
-        log_p_node[below] = (z_node - top) - finite
-        w_node[m] = scales.tau[m] * log_sum[m]
-    return _Upward(tree, scales, children, own, log_p_slot, log_p_node, log_sum)
-
-
-def _log_sum_exp(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """Column maxima m over both and log sum exp(. - m); 0 and -inf for a node without available alternatives."""
-    top = np.maximum(a.max(axis=0, initial=-np.inf), b.max(axis=0, initial=-np.inf))
-    top = np.where(np.isfinite(top), top, 0.0)
-    total = np.exp(a - top).sum(axis=0) + np.exp(b - top).sum(axis=0)
-    with np.errstate(divide="ignore"):
-        return top, np.log(total)
-
-
-def _chosen_path(up: _Upward, chosen: NDArray[np.intp]) -> _Path:
+def _chosen_path(up: Branches, chosen: NDArray[np.intp]) -> _Path:
     tree = up.tree
     lanes = np.arange(len(chosen)) if up.log_p_slot.shape[1] == len(chosen) else 0
     log_slot = up.log_p_slot[chosen, lanes]
@@ -199,7 +143,7 @@ def _chosen_path(up: _Upward, chosen: NDArray[np.intp]) -> _Path:
     return _Path(log_child.sum(axis=0), on, log_child)
 
 
-def _downward(up: _Upward, path: _Path, chosen: NDArray[np.intp]) -> _Downward:
+def _downward(up: Branches, path: _Path, chosen: NDArray[np.intp]) -> _Downward:
     tree, scales = up.tree, up.scales
     above = np.maximum(tree.parent, 0)
     kappa = path.on * (1.0 / scales.sigma[above] - 1.0 / scales.tau)[:, None]
@@ -214,37 +158,32 @@ def _downward(up: _Upward, path: _Path, chosen: NDArray[np.intp]) -> _Downward:
     return _Downward(kappa, d, p_slot, p_node, dv, entropy, square)
 
 
-def _log_moments(up: _Upward, p_slot: Floats, p_node: Floats) -> tuple[Floats, Floats]:
+def _log_moments(up: Branches, p_slot: Floats, p_node: Floats) -> tuple[Floats, Floats]:
     """-sum p log p and sum p (log p)^2 over the children of each node, with 0 log 0 = 0."""
     log_slot = np.where(p_slot > 0, up.log_p_slot, 0.0)
     log_node = np.where(p_node > 0, up.log_p_node, 0.0)
-    entropy, square = np.zeros_like(up.log_sum), np.zeros_like(up.log_sum)
-    for m in range(up.tree.n_nodes):
-        slots, below = up.own[m], list(up.children[m])
-        for p, log_p in ((p_slot[slots], log_slot[slots]), (p_node[below], log_node[below])):
-            entropy[m] -= (p * log_p).sum(axis=0)
-            square[m] += (p * log_p * log_p).sum(axis=0)
-    return entropy, square
+    slots, nodes = p_slot * log_slot, p_node * log_node
+    return -over_children(up.tree, slots, nodes), over_children(up.tree, slots * log_slot, nodes * log_node)
 
 
-def _finite_log_sum(up: _Upward) -> Floats:
+def _finite_log_sum(up: Branches) -> Floats:
     return np.where(np.isfinite(up.log_sum), up.log_sum, 0.0)
 
 
-def _direct(up: _Upward, down: _Downward) -> Floats:
+def _direct(up: Branches, down: _Downward) -> Floats:
     """(M + 1, n) dW_m / d lambda_m with everything below held fixed: S - rho sigma' (S - entropy)."""
     log_sum = _finite_log_sum(up)
     return log_sum - up.scales.sigma_slope * up.scales.rho[:, None] * (log_sum - down.entropy)
 
 
-def _shape_scores(up: _Upward, path: _Path, down: _Downward) -> Floats:
+def _shape_scores(up: Branches, path: _Path, down: _Downward) -> Floats:
     """(M, n): D_m dW_m/dlambda_m plus the explicit terms on the chosen path."""
     scales, log_sum = up.scales, _finite_log_sum(up)
     explicit = log_sum / scales.tau[:, None] - scales.sigma_slope * (path.log_child + log_sum) / scales.sigma[:, None]
     return (down.d * _direct(up, down) + path.on * explicit)[1:]
 
 
-def _curvature(up: _Upward, path: _Path, down: _Downward, chosen: NDArray[np.intp]) -> Curvature:
+def _curvature(up: Branches, path: _Path, down: _Downward, chosen: NDArray[np.intp]) -> Curvature:
     tree, scales = up.tree, up.scales
     above = np.maximum(tree.parent, 0)
     weights = (down.d - down.kappa) / scales.sigma[above][:, None] - down.d / scales.tau[:, None]
@@ -266,11 +205,11 @@ def _curvature(up: _Upward, path: _Path, down: _Downward, chosen: NDArray[np.int
     )
 
 
-def _rank_vector(up: _Upward, down: _Downward, m: int) -> RankVector:
+def _rank_vector(up: Branches, down: _Downward, m: int) -> RankVector:
     """q_m = rho_m (p over the node's own slots + sum over child nests of p_c q_c); nodes in reverse preorder."""
     rho, last = up.scales.rho[m], up.tree.n_nodes - 1
-    own = SlotVector(up.own[m], rho * down.p_slot[up.own[m]])
-    return RankVector(own, tuple((last - c, rho * down.p_node[c]) for c in up.children[m]))
+    own = SlotVector(up.tree.own[m], rho * down.p_slot[up.tree.own[m]])
+    return RankVector(own, tuple((last - c, rho * down.p_node[c]) for c in up.tree.children[m]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -281,7 +220,7 @@ class _Tangent:
     cross: Floats
 
 
-def _tangent(up: _Upward, path: _Path, down: _Downward, s: int) -> _Tangent:
+def _tangent(up: Branches, path: _Path, down: _Downward, s: int) -> _Tangent:
     """Forward-mode derivative of everything on the nodes with respect to lambda_s."""
     tree, scales = up.tree, up.scales
     sigma, tau, rho, slope = scales.sigma, scales.tau, scales.rho, scales.sigma_slope
@@ -294,7 +233,7 @@ def _tangent(up: _Upward, path: _Path, down: _Downward, s: int) -> _Tangent:
     dlog_sum[s] = -slope / sigma[s] * (log_sum[s] - entropy[s])
     dentropy[s] = slope / sigma[s] * (down.square[s] - entropy[s] ** 2)
     dlog_child[s] = -slope / sigma[s] * (path.log_child[s] + entropy[s])
-    for c in up.children[s]:
+    for c in up.tree.children[s]:
         dlog_p[c] = -slope / sigma[s] * (log_p[c] + entropy[s])
     child, m = s, int(tree.parent[s])
     while m >= 0:
@@ -302,7 +241,7 @@ def _tangent(up: _Upward, path: _Path, down: _Downward, s: int) -> _Tangent:
         dlog_sum[m] = step
         dw[m] = tau[m] * step
         dentropy[m] = -step * (log_p[child] + entropy[m])
-        for c in up.children[m]:
+        for c in up.tree.children[m]:
             dlog_p[c] = (dw[c] / sigma[m] if c == child else 0.0) - step
         dlog_child[m] = np.where(path.on[child], dw[child] / sigma[m], 0.0) - step
         child, m = m, int(tree.parent[m])
@@ -328,9 +267,9 @@ def _tangent(up: _Upward, path: _Path, down: _Downward, s: int) -> _Tangent:
     return _Tangent(scores[1:], cross)
 
 
-def _extra(up: _Upward, path: _Path, down: _Downward, chosen: NDArray[np.intp], s: int) -> SlotVector:
+def _extra(up: Branches, path: _Path, down: _Downward, chosen: NDArray[np.intp], s: int) -> SlotVector:
     """What d dv / d lambda_s adds on the node's own slots beyond a multiple of p."""
-    scales, slots = up.scales, up.own[s]
+    scales, slots = up.scales, up.tree.own[s]
     p, slope = down.p_slot[slots], scales.sigma_slope / scales.sigma[s]
     log_p = np.where(p > 0, up.log_p_slot[slots], 0.0)
     values = -slope * down.d[s] * scales.rho[s] * p * (log_p + down.entropy[s])

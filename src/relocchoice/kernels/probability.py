@@ -4,20 +4,22 @@ With s, H the first and second derivatives of log P_j in the utilities V, and t,
 
     dP_j / dV = P_j s,     d(P_j s_k) / dV = P_j (s_k s + H e_k),     d(P_j s_k) / dshape = P_j (s_k t + C' e_k),
 
-so ``Family.local`` with ``chosen = j`` is all that is asked; the multinomial logit has a shorter way there. A
-*probe* d is a derivative of columns in a variable, one value a slot; what is summed over the cases is
-E_jk = sum_i w_i P_ij s_ijk d_ik and its gradient. H is used as structure (diagonal and rank vectors), pulled to the
-coefficients once, so no case ever holds slots x slots x coefficients.
+so ``Family.local`` with ``chosen = j`` is all that is asked; a family that is a tree has a shorter way there
+(:mod:`relocchoice.kernels.branch_sums`). A *probe* d is a derivative of columns in a variable, one value a slot; what
+is summed over the cases is E_jk = sum_i w_i P_ij s_ijk d_ik and its gradient. H is used as structure (diagonal and rank
+vectors), pulled to the coefficients once, so no case ever holds slots x slots x coefficients.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relocchoice.kernels.multinomial import MultinomialLogit
+from relocchoice.kernels.branch_sums import add_cases, combined, layout_of, tree_point, tree_sums
+from relocchoice.kernels.branches import Branching
 from relocchoice.kernels.protocol import Curvature, Family, Floats, Local, SlotVector
 from relocchoice.spec.design import Chunk
 
@@ -43,102 +45,122 @@ class ProbabilitySums:
     effect_gradient: Floats
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Cases:
+    """A chunk with (n,) weights, (n,) codes of the groups of its cases, and V probes (S, n), None for one of ones."""
+
+    chunk: Chunk
+    weights: Floats
+    groups: Ints
+    probes: Sequence[Floats | None] = ()
+
+
 def probability_sums(
     family: Family,
-    chunk: Chunk,
+    parts: Sequence[Cases],
     beta: Floats,
     shape: Floats,
-    weights: Floats,
-    groups: Ints,
     n_groups: int,
-    probes: Floats,
     *,
     of_log: bool = False,
     gradient: bool = True,
 ) -> ProbabilitySums:
-    """The sums over the cases of one chunk, whose slots hold one alternative each.
+    """The sums over the cases of chunks whose slots hold the same alternatives, one each.
 
     Parameters
     ----------
-    beta : (K,); shape : (L,); weights : (n,); groups : (n,) codes below ``n_groups``; probes : (V, S, n).
+    family : placed on these slots; beta : (K,); shape : (L,).
+    parts : at least one; their groups are codes below ``n_groups``.
     of_log : differentiate log P_j in place of P_j.
     """
-    v, available = chunk.utilities(beta), chunk.placement.available
-    n_slots, n = v.shape
-    q = (chunk.n_coef + len(shape)) if gradient else 0
-    parts = _Parts(weights, groups, n_groups)
-    there = np.ones(v.shape) if available is None else available.astype(float)
+    n_slots, q = len(parts[0].chunk.placement.rows), (parts[0].chunk.n_coef + len(shape)) if gradient else 0
+    n_probes = len(parts[0].probes)
+    both = sum((_both(part, n_groups) for part in parts), start=np.zeros((n_groups, n_slots, n_slots)))
+    if isinstance(family, Branching):
+        return _of_tree(family, parts, beta, shape, both, n_probes, q, of_log)
     sums = ProbabilitySums(
-        both=parts.each(there * weights, there),
+        both=both,
         level=np.zeros((n_groups, n_slots)),
         level_gradient=np.zeros((n_groups, n_slots, q)),
-        effect=np.zeros((len(probes), n_groups, n_slots, n_slots)),
-        effect_gradient=np.zeros((len(probes), n_groups, n_slots, n_slots, q)),
+        effect=np.zeros((n_probes, n_groups, n_slots, n_slots)),
+        effect_gradient=np.zeros((n_probes, n_groups, n_slots, n_slots, q)),
     )
-    if isinstance(family, MultinomialLogit):
-        p = family.probabilities(v, available, shape)
-        _add_multinomial(sums, chunk, p, weights * there if of_log else weights * p, p * weights, probes, of_log, parts)
-        return sums
-    fallback = np.zeros(n, dtype=np.intp) if available is None else available.argmax(axis=0)
+    for part in parts:
+        _add_any(sums, family, part, beta, shape, of_log)
+    return sums
+
+
+def _both(part: Cases, n_groups: int) -> Floats:
+    by_group, there = _Parts(part.weights, part.groups, n_groups), part.chunk.placement.available
+    if there is None:
+        return by_group.total(part.weights[None])[:, :, None]
+    return by_group.each(there * part.weights, there.astype(float))
+
+
+def _of_tree(
+    family: Branching,
+    parts: Sequence[Cases],
+    beta: Floats,
+    shape: Floats,
+    both: Floats,
+    n_probes: int,
+    q: int,
+    of_log: bool,
+) -> ProbabilitySums:
+    """The sums of a family that is a tree."""
+    sums, layout = None, layout_of(parts[0].chunk)
+    for part in parts:
+        available = part.chunk.placement.available
+        there = None if available is None else available.astype(float)
+        up, point = tree_point(family, part.chunk, layout, beta, shape, q > 0)
+        if sums is None:
+            sums = tree_sums(up.tree, len(both), n_probes, q)
+        if len(both) == 1:
+            add_cases(sums, up.tree, point, there, part.weights, part.probes, of_log, 0)
+            continue
+        for group in np.unique(part.groups):
+            here = np.flatnonzero(part.groups == group)
+            add_cases(
+                sums,
+                up.tree,
+                point.at(here),
+                None if there is None else there[:, here],
+                part.weights[here],
+                [None if probe is None else probe[:, here] for probe in part.probes],
+                of_log,
+                int(group),
+            )
+    assert sums is not None
+    whole = combined(sums, up)
+    return ProbabilitySums(both, sums.level, sums.level_slope, whole.effect, whole.effect_slope)
+
+
+def _add_any(sums: ProbabilitySums, family: Family, part: Cases, beta: Floats, shape: Floats, of_log: bool) -> None:
+    """The sums of any family, one alternative after the other."""
+    chunk, weights, gradient = part.chunk, part.weights, sums.level_gradient.shape[-1] > 0
+    v, available, parts = chunk.utilities(beta), chunk.placement.available, _Parts(weights, part.groups, len(sums.both))
+    there = np.ones(v.shape) if available is None else available.astype(float)
+    fallback = np.zeros(v.shape[1], dtype=np.intp) if available is None else available.argmax(axis=0)
     pulled = _Pulled(chunk)
-    for j in range(n_slots):
+    for j in range(len(v)):
         open_ = there[j] > 0
         chosen = np.where(open_, j, fallback).astype(np.intp)
-        local = family.local(v, available, chosen, shape, 2 if gradient and len(probes) else 1)
+        local = family.local(v, available, chosen, shape, 2 if gradient and part.probes else 1)
         assert local.dv is not None
         mass = weights * there[j] * np.exp(np.where(open_, local.loglik, -np.inf))
-        sums.level[:, j] = parts.total(mass[None])[:, 0]
+        sums.level[:, j] += parts.total(mass[None])[:, 0]
         if gradient:
             scores = pulled.scores(local, np.array([j]) if available is None else np.unique(chosen))
-            sums.level_gradient[:, j] = parts.each(mass[None], scores)[:, 0]
+            sums.level_gradient[:, j] += parts.each(mass[None], scores)[:, 0]
         factor = weights * there[j] if of_log else mass
-        for d, probe in enumerate(probes):
-            moved = factor * probe * there
-            sums.effect[d, :, j] = parts.total(moved * local.dv)
+        for d, probe in enumerate(part.probes):
+            moved = factor * there if probe is None else factor * probe * there
+            sums.effect[d, :, j] += parts.total(moved * local.dv)
             if gradient:
                 out = pulled.curved(local, moved, parts)
                 if not of_log:
                     out += parts.each(moved * local.dv, scores)
-                sums.effect_gradient[d, :, j] = out
-    return sums
-
-
-def _add_multinomial(
-    sums: ProbabilitySums,
-    chunk: Chunk,
-    p: Floats,
-    factor: Floats,
-    mass: Floats,
-    probes: Floats,
-    of_log: bool,
-    parts: _Parts,
-) -> None:
-    """The sums of a multinomial logit by matrix products, one slot's columns after the other.
-
-    With y_k = x_k - sum_l p_l x_l and a_j = w P_j (w for logarithms), E_jk = [j = k] sum a_j d_j - sum a_j p_k d_k,
-    dE_jk / dbeta = [j = k] sum a_j d_j y_j - sum a_j p_k d_k (y_j + y_k), without the terms in y_j for logarithms.
-    """
-    sums.level[:] = parts.total(mass)
-    moved = p * probes
-    each = np.arange(len(p))
-    for d, probe in enumerate(probes):
-        sums.effect[d] = -parts.each(factor, moved[d])
-        sums.effect[d][:, each, each] += parts.total(factor * probe)
-    if not sums.level_gradient.shape[-1]:
-        return
-    mean = chunk.pullback(slice(None), p)
-    alike = [bool((probe == 1.0).all()) for probe in probes]
-    one = np.ones((1, p.shape[1]))
-    for k in range(len(p)):
-        y = chunk.pullback(slice(k, k + 1), one) - mean
-        sums.level_gradient[:, k] = parts.each(mass[k : k + 1], y)[:, 0]
-        for d, probe in enumerate(probes):
-            out = sums.effect_gradient[d]
-            across = parts.each(factor * moved[d, k], y)
-            out[:, :, k] -= across
-            if not of_log:
-                out[:, k] -= across if alike[d] else parts.each(factor[k] * moved[d], y)
-                out[:, k, k] += parts.each((factor[k] * probe[k])[None], y)[:, 0]
+                sums.effect_gradient[d, :, j] += out
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,9 @@ are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +19,23 @@ from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.universe import with_alternatives
 from relocchoice.engine.bind import bind
 from relocchoice.engine.problem import Problem, place_families
-from relocchoice.engine.reduce import one_thread
+from relocchoice.engine.reduce import THREADS, one_thread
 from relocchoice.errors import DataError, SpecificationError
-from relocchoice.kernels.probability import probability_sums
+from relocchoice.kernels.probability import Cases, ProbabilitySums, probability_sums
+from relocchoice.kernels.protocol import Family
 from relocchoice.kernels.registry import family_for
 from relocchoice.post.movements import Movement
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.rebound import rebound
 from relocchoice.spec.columns import UtilityColumns
-from relocchoice.spec.design import build_design
+from relocchoice.spec.design import Chunk, build_design
 from relocchoice.spec.model import apply_unavailable
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 LARGEST = 5e7
+MOST_PARTS = 64
+PART_VALUES = 2**24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,33 +165,47 @@ def sums(
         )
     internal = problem.internal_from_user(theta)
     beta, shape = internal[: problem.n_coef], problem.shape_constant + problem.shape_matrix @ internal[problem.n_coef :]
-    lift = _lift(problem)
-    out = _empty(at.n_groups, n_alternatives, len(probes), p if gradient else 0)
+    empty = partial(_empty, at.n_groups, n_alternatives, len(probes), problem.n_coef + len(shape) if gradient else 0)
+
+    def task(items: list[tuple[Chunk, Family]]) -> Sums:
+        out = empty()
+        for _, alike in groupby(items, key=lambda item: item[0].placement.slot_alternative.tobytes()):
+            run = list(alike)
+            cases = [_cases(at, chunk, probes) for chunk, _ in run]
+            part = probability_sums(run[0][1], cases, beta, shape, at.n_groups, of_log=of_log, gradient=gradient)
+            _add(out, part, run[0][0].placement.slot_alternative)
+        return out
+
+    items = list(zip(problem.design.chunks, problem.families, strict=True))
+    # as many parts whatever the number of threads, and fewer where sums are large
+    parts = max(1, min(MOST_PARTS, PART_VALUES // size, len(items)))
+    ends = [len(items) * part // parts for part in range(parts + 1)]
     with one_thread():
-        for chunk, family in zip(problem.design.chunks, problem.families, strict=True):
-            place = chunk.placement
-            alternative = place.slot_alternative
-            held = [np.ones(place.rows.shape) if probe is None else probe[place.rows] for probe in probes]
-            part = probability_sums(
-                family,
-                chunk,
-                beta,
-                shape,
-                at.weights[place.cases],
-                at.groups[place.cases],
-                at.n_groups,
-                np.array(held).reshape(len(probes), *place.rows.shape),
-                of_log=of_log,
-                gradient=gradient,
-            )
-            pair = np.ix_(alternative, alternative)
-            out.both[:, pair[0], pair[1]] += part.both
-            out.level[:, alternative] += part.level
-            out.effect[:, :, pair[0], pair[1]] += part.effect
-            if gradient:
-                out.level_gradient[:, alternative] += part.level_gradient @ lift
-                out.effect_gradient[:, :, pair[0], pair[1]] += part.effect_gradient @ lift
-    return out
+        out = THREADS.map_reduce(task, [items[a:b] for a, b in pairwise(ends)], _plus)
+    if not gradient:
+        return out
+    lift = _lift(problem)
+    return replace(out, level_gradient=out.level_gradient @ lift, effect_gradient=out.effect_gradient @ lift)
+
+
+def _cases(at: Setting, chunk: Chunk, probes: list[Floats | None]) -> Cases:
+    place = chunk.placement
+    held = [None if probe is None else probe[place.rows] for probe in probes]
+    return Cases(chunk, at.weights[place.cases], at.groups[place.cases], held)
+
+
+def _add(out: Sums, part: ProbabilitySums, alternative: Ints) -> None:
+    """Add the sums of a chunk whose slots hold these alternatives."""
+    pair = np.ix_(alternative, alternative)
+    out.both[:, pair[0], pair[1]] += part.both
+    out.level[:, alternative] += part.level
+    out.effect[:, :, pair[0], pair[1]] += part.effect
+    out.level_gradient[:, alternative] += part.level_gradient
+    out.effect_gradient[:, :, pair[0], pair[1]] += part.effect_gradient
+
+
+def _plus(one: Sums, other: Sums) -> Sums:
+    return Sums(*(getattr(one, field.name) + getattr(other, field.name) for field in fields(Sums)))
 
 
 def _lift(problem: Problem) -> Floats:
