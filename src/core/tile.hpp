@@ -266,17 +266,19 @@ CORE_INLINE void pool_pass(const Job& job, const Chunk& c, const Tile& t, const 
                     q += k.rho(m) * x.p_node[child] * x.slot_whole[child * active + i];
             x.slot_whole[m * active + i] = q;
         }
-    for (Int i = 0, pair = 0; i < active; ++i)
-        for (Int j = 0; j <= i; ++j, ++pair) {
-            V h = all(0.0);
-            for (Int m = 0; m < tree.n_nodes; ++m)
-                h += x.rank_weight[m] * x.slot_whole[m * active + i] * x.slot_whole[m * active + j];
-            h *= t.w;
-            const V o = x.slot_score[i] * x.slot_score[j];
-            row(x.pair_h.a, pair) = i == j ? h + x.slot_diagonal[i] : h;
-            row(x.pair_o.a, pair) = t.w * o;
-            if (job.model.squares_differ) row(x.pair_s.a, pair) = t.w_squared * o;
+    for (Int i = 0, first = 0; i < active; first += ++i) {
+        const V score = t.w * x.slot_score[i], squared = t.w_squared * x.slot_score[i];
+        const V root = t.w * x.rank_weight[0] * x.slot_whole[i];
+        for (Int j = 0; j <= i; ++j) row(x.pair_h.a, first + j) = root * x.slot_whole[j];
+        for (Int m = 1; m < tree.n_nodes; ++m) {
+            const V whole = t.w * x.rank_weight[m] * x.slot_whole[m * active + i];
+            for (Int j = 0; j <= i; ++j) row(x.pair_h.a, first + j) += whole * x.slot_whole[m * active + j];
         }
+        row(x.pair_h.a, first + i) += x.slot_diagonal[i];
+        for (Int j = 0; j <= i; ++j) row(x.pair_o.a, first + j) = score * x.slot_score[j];
+        if (!job.model.squares_differ) continue;
+        for (Int j = 0; j <= i; ++j) row(x.pair_s.a, first + j) = squared * x.slot_score[j];
+    }
     for (Int i = 0; i < active; ++i) {
         const Int j = x.active[i], m = tree.slot_parent[j];
         for (Int e = 0; e < s.every; ++e) {
