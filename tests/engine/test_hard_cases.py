@@ -11,6 +11,7 @@ import relocchoice as rc
 from builders import choice_data, choice_frame
 
 FORMULA = "chosen ~ cost + travel"
+NEAR = {"near": ["township", "county"], "away": ["metro", "coast", "interior"]}
 
 
 def agree(found: pd.Series, expected: pd.Series) -> None:
@@ -226,8 +227,7 @@ def test_constraints_on_a_lambda_that_does_not_exist_constrain_no_other(data):
 
 @pytest.mark.parametrize("value", [1e-300, 1e-7, 1e7])
 def test_fixed_lambdas_that_leave_no_digits_are_refused(value):
-    nests = {"near": ["township", "county"], "away": ["metro", "coast", "interior"]}
-    model = rc.NestedLogit("chosen ~ cost", nests, fixed={"lambda:near": value})
+    model = rc.NestedLogit("chosen ~ cost", NEAR, fixed={"lambda:near": value})
     with pytest.raises(rc.SpecificationError, match=r"lambda:near is fixed at .* must be positive, 1e-06 to 1e\+06"):
         model.fit(choice_data(choice_frame(60, 1)))
 
@@ -238,3 +238,18 @@ def test_values_at_which_the_likelihood_is_not_finite_are_refused():
         rc.Ridge(sd=1e-300)
     with np.errstate(all="ignore"), pytest.raises(rc.SpecificationError, match="not finite at any starting values"):
         rc.MultinomialLogit("chosen ~ distance", offset="I(cost * 1e307)").fit(data)
+
+
+def test_a_refused_lambda_is_shown_with_the_digits_for_which_it_is_refused():
+    model = rc.NestedLogit("chosen ~ cost", NEAR, fixed={"lambda:near": 1e-6 * (1 - 1e-12)})
+    with pytest.raises(rc.SpecificationError, match=r"fixed at 9\.99999999999e-07; a lambda must"):
+        model.fit(choice_data(choice_frame(60, 1)))
+
+
+def test_a_maximum_lost_in_rounding_is_not_said_to_identify_everything():
+    model = rc.NestedLogit("chosen ~ cost | 1", NEAR, fixed={"lambda:near": 1e-6, "lambda:away": 1e-6})
+    fits = [model.fit(choice_data(choice_frame(60, seed))) for seed in range(6)]
+    uncertain = [fit for fit in fits if "not certain that the maximum is unique" in fit.status_message]
+    assert uncertain
+    assert all("lambda:near = 1e-06" in fit.status_message and not fit.converged for fit in uncertain)
+    assert not any("every parameter is identified" in fit.identification.verdict for fit in fits if not fit.converged)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from relocchoice.data import checks
+from relocchoice.data import checks, missing
 from relocchoice.data.checks import Layout
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.draft import Draft, Policy
@@ -64,13 +64,13 @@ def assemble(draft: Draft, policy: Policy) -> Outcome:
     """Apply every rule to a draft and build the record when none is broken."""
     if not len(draft.case):
         return Outcome(draft, (*draft.findings, Finding(rule="empty", message="the table has no rows")), None)
-    keys = checks.missing_keys(draft)
-    findings = [*draft.findings, *checks.nameless_rows(draft)]
+    keys = missing.missing_keys(draft)
+    findings = [*draft.findings, *missing.nameless_rows(draft)]
     losses = Losses(np.zeros(len(draft.cases), dtype=bool), {})
     if policy.missing == "drop":
         losses = _losses(draft, keys)
     else:
-        findings += checks.missing_key_findings(draft, keys)
+        findings += missing.missing_key_findings(draft, keys)
     layout = checks.lay_out(draft, _usable(draft, losses.cases), _doubtful(draft, keys))
     findings += checks.duplicates(layout)
     findings += checks.choice_set_sizes(layout, policy)
@@ -115,9 +115,9 @@ def _losses(draft: Draft, keys: Mapping[str, NDArray[np.bool_]]) -> Losses:
 
     for name, mask in [(draft.names.get(role, role), mask) for role, mask in keys.items()]:
         lose(name, np.unique(draft.case[mask & (draft.case >= 0)]))
-    for name, mask in checks.missing_rows(draft).items():
+    for name, mask in missing.missing_rows(draft).items():
         lose(name, np.unique(draft.case[mask & (draft.case >= 0)]))
-    for name, mask in checks.missing_in_cases(draft).items():
+    for name, mask in missing.missing_in_cases(draft).items():
         lose(name, np.flatnonzero(mask))
     return Losses(lost, columns)
 

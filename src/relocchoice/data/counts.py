@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -19,28 +19,13 @@ from relocchoice.data.labels import UNKNOWN, Encoded, encode, encode_canonical, 
 from relocchoice.data.long import read_available, read_roles
 from relocchoice.data.shared import sharing
 from relocchoice.data.structural import UnavailableRule, Zeros, read_rules
-from relocchoice.data.structural_counts import column_notes, excused, mark_rules, mark_zeros
+from relocchoice.data.structural_counts import excused, mark_zeros
+from relocchoice.data.tabulation import Tabulation, cell_names, count_numbers, encode_cells, first_rows, marked
 from relocchoice.data.wide import Universe, interleave, read_universe
 from relocchoice.errors import DataError, Finding
 
 Absent = Literal["error", "zero", "unavailable"]
 SHARED_ROWS = 20_000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Tabulation:
-    """A table of counts as read.
-
-    Attributes
-    ----------
-    draft : the cells as cases, without choices; the counts stand in ``draft.row_columns[count]``.
-    count : the name of that column.
-    notes : what was marked as a structural zero.
-    """
-
-    draft: Draft
-    count: str
-    notes: tuple[str, ...] = ()
 
 
 def convert_counts(
@@ -83,56 +68,12 @@ def convert_counts(
     return _spelled_out(outcome, outcome.data, tabulation)
 
 
-def _marked(draft: Draft, count: str, rules: Sequence[UnavailableRule]) -> Tabulation:
-    marked = mark_rules(draft, count, rules)
-    return Tabulation(marked.draft, count, (*column_notes(draft), *marked.notes))
-
-
 def _with_zeros(tabulation: Tabulation, zeros: Zeros) -> Tabulation:
     marked = mark_zeros(tabulation.draft, tabulation.count, zeros)
     return replace(tabulation, draft=marked.draft, notes=(*tabulation.notes, *marked.notes))
 
 
 # ------------------------------------------------------------------------------------------------------- the cells
-
-
-def _cell_names(cell: str | Sequence[str] | None, others: Mapping[str, pd.Series]) -> list[str]:
-    if cell is None:
-        return list(others)
-    if not isinstance(cell, str | Sequence) or not all(isinstance(name, str) for name in cell):
-        raise DataError(f"cell={show(cell)} is not the name of a column or a list of names")
-    return [cell] if isinstance(cell, str) else list(cell)
-
-
-def _encode_cells(columns: Columns, names: Sequence[str]) -> Encoded:
-    """Cells in order of first appearance, labelled by the text of their columns."""
-    if not names:
-        return Encoded(np.zeros(columns.n_rows, dtype=np.intp), index_of([""]))
-    parts = [encode(columns.get(name, "cell"), name) for name in names]
-    codes, missing = parts[0].codes.astype(np.int64), parts[0].codes < 0
-    for part in parts[1:]:
-        missing |= part.codes < 0
-        # Codes are made dense again after each column: the product of many levels would leave int64.
-        codes = pd.factorize(codes * (len(part.labels) + 1) + part.codes)[0].astype(np.int64)
-    cells = np.full(len(codes), -1, dtype=np.intp)
-    cells[~missing], _ = pd.factorize(codes[~missing])
-    first = _first_rows(cells, int(cells.max(initial=-1)) + 1)
-    return Encoded(cells, _texts([part.labels.take(part.codes[first]).tolist() for part in parts]))
-
-
-def _texts(columns: list[list[Any]]) -> pd.Index:
-    for text in (str, show):  # 1 and "1" differ only in their repr
-        labels = index_of([", ".join(map(text, values)) for values in zip(*columns, strict=True)])
-        if labels.is_unique:
-            break
-    return labels
-
-
-def _first_rows(codes: NDArray[np.intp], n: int) -> NDArray[np.intp]:
-    first = np.zeros(n, dtype=np.intp)
-    rows = np.flatnonzero(codes >= 0)[::-1]
-    first[codes[rows]] = rows
-    return first
 
 
 def _constant(series: pd.Series, cells: Encoded, first: NDArray[np.intp]) -> bool:
@@ -159,18 +100,18 @@ def _read_long(
     roles = read_roles({"count": count, "alternative": alternative, "available": available}, unit)
     sources = {role: columns.get(name, role) for role, name in roles.items()}
     others = columns.others(set(roles.values()))
-    names = _cell_names(cell, others)
+    names = cell_names(cell, others)
     clash = [name for name in names if name in (count, alternative, available)]
     if clash:
         raise DataError(f"cell= names {clash[0]!r}, which plays another role")
-    cells = _encode_cells(columns, names)
+    cells = encode_cells(columns, names)
     n = len(cells.labels)
-    first = _first_rows(cells.codes, n)
+    first = first_rows(cells.codes, n)
     codes = encode_canonical(sources["alternative"], alternative)
     flags, findings = read_available(sources.get("available"), available or "")
     constant = {name: _constant(series, cells, first) for name, series in others.items()}
     units = encode(sources["unit"], str(unit)) if unit is not None else None
-    numbers, number_findings = _numbers(sources["count"], count)
+    numbers, number_findings = count_numbers(sources["count"], count)
     draft = Draft(
         cases=cells.labels,
         case=cells.codes,
@@ -188,19 +129,10 @@ def _read_long(
         findings=(*findings, *number_findings),
         noun="cell",
     )
-    tabulation = _marked(draft, count, rules)
+    tabulation = marked(draft, count, rules)
     if not columns.n_rows:
         return tabulation
     return replace(tabulation, draft=_with_absent(tabulation.draft, count, absent, first, rules))
-
-
-def _numbers(series: pd.Series, column: str) -> tuple[pd.Series, list[Finding]]:
-    if pd.api.types.is_numeric_dtype(series.dtype):
-        return pd.Series(series.to_numpy(dtype=np.float64, na_value=np.nan)), []
-    known = series.dropna()
-    value = known.iloc[0] if len(known) else None
-    message = f"count column {column!r} holds {show(value)}, which is not a number: convert the column to numbers"
-    return pd.Series(np.zeros(len(series))), [Finding("count_invalid", message, column=column, value=value)]
 
 
 def _with_absent(
@@ -265,11 +197,11 @@ def _read_wide(
     n, width = columns.n_rows, len(universe.labels)
     available = _wide_available(available, universe)
     parts = [columns.get(value, "alternatives") for value in universe.sources]
-    read = [_numbers(part, str(value)) for part, value in zip(parts, universe.sources, strict=True)]
+    read = [count_numbers(part, str(value)) for part, value in zip(parts, universe.sources, strict=True)]
     used: set[Hashable] = {*universe.sources, *available.values()} | ({unit} if unit is not None else set())
     others = columns.others(used)
-    names = _cell_names(cell, others)
-    cells = _encode_cells(columns, names)
+    names = cell_names(cell, others)
+    cells = encode_cells(columns, names)
     repeated = np.flatnonzero(np.bincount(cells.codes[cells.codes >= 0], minlength=len(cells.labels)) > 1)
     flags = np.ones((n, width), dtype=np.int8)
     findings = [finding for _, problems in read for finding in problems]
@@ -309,7 +241,7 @@ def _read_wide(
         return Finding("duplicate", f"cell {show(label)} {text}", column=role_names["case"], case=plain_label(label))
 
     findings += listed(repeated, twice, "cell")
-    tabulation = _marked(replace(draft, findings=tuple(findings)), count, rules)
+    tabulation = marked(replace(draft, findings=tuple(findings)), count, rules)
     return replace(tabulation, draft=_with_blank(tabulation.draft, count, absent))
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from relocchoice.data import checks
+from relocchoice.data import checks, missing
 from relocchoice.data.assemble import Outcome
 from relocchoice.data.choice_data import ChoiceData, WeightKind
 from relocchoice.data.column_checks import column_warnings
@@ -139,7 +139,7 @@ def _require_arguments(layout: TableLayout, given: Mapping[str, Any]) -> None:
 
 def _unused_missing(outcome: Outcome) -> list[Finding]:
     roles = set(outcome.draft.names.values())
-    return [finding for finding in checks.missing_value_findings(outcome.draft) if finding.column not in roles]
+    return [finding for finding in missing.missing_value_findings(outcome.draft) if finding.column not in roles]
 
 
 def _never_chosen(data: ChoiceData) -> list[Finding]:

@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.assemble import loss_note
-from relocchoice.data.checks import listed, missing_value
+from relocchoice.data.checks import listed
 from relocchoice.data.choice_data import ChoiceData, WeightKind
 from relocchoice.data.draft import require_option
 from relocchoice.data.frames import Columns, comparable, missing_values, pick
 from relocchoice.data.labels import plain_label, show
+from relocchoice.data.missing import missing_value
 from relocchoice.data.provenance import marked
 from relocchoice.data.shared import alike
 from relocchoice.errors import DataError, Finding

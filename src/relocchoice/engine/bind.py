@@ -93,9 +93,11 @@ def parameter_space(spec: ModelSpec, coef_names: tuple[str, ...], shapes: ShapeM
 def _check_shapes(asked: Constraints, shapes: ShapeMap) -> None:
     """Dissimilarity parameters are positive."""
     low, high = LAMBDAS
-    wrong = [(f"{name} is fixed at {value:g}", name) for name, value in asked.fixed.items() if not low <= value <= high]
+    wrong = [
+        (f"{name} is fixed at {_exact(value)}", name) for name, value in asked.fixed.items() if not low <= value <= high
+    ]
     wrong += [
-        (f"{name} is bounded by {top:g}", name)
+        (f"{name} is bounded by {_exact(top)}", name)
         for name, (_, top) in asked.bounds.items()
         if top is not None and top < low
     ]
@@ -106,6 +108,12 @@ def _check_shapes(asked: Constraints, shapes: ShapeMap) -> None:
     ]
     if findings:
         raise SpecificationError(findings)
+
+
+def _exact(value: float) -> str:
+    """A number in so many digits that it is not taken for its neighbour."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(float(value))
 
 
 def bind(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> Problem:

@@ -152,7 +152,7 @@ def wald(
     usable = np.isfinite(params.to_numpy(float)) & np.isfinite(np.diag(covariance.to_numpy(float)))
     unusable = [str(name) for name in params.index[involved & ~usable]]
     if unusable:
-        return _does_not_apply(null, f"no standard error is known for {', '.join(map(repr, unusable))}")
+        return refused(null, f"no standard error is known for {', '.join(map(repr, unusable))}")
     r = matrix[:, involved]
     gap = r @ params.to_numpy(float)[involved] - restrictions.targets
     known = covariance.to_numpy(float)[np.ix_(involved, involved)]
@@ -179,9 +179,9 @@ def _wald_statistic(
     spread = np.sqrt(np.maximum(np.diag(variance), 0.0))
     fixed = spread <= _NO_SPREAD * largest
     if np.any(np.abs(gap[fixed]) > _CONTRADICTION * size[fixed]):
-        return _does_not_apply(null, "a restriction contradicts values that are fixed or tied in the model")
+        return refused(null, "a restriction contradicts values that are fixed or tied in the model")
     if np.all(fixed):
-        return _does_not_apply(null, "nothing in it is estimated: it holds by construction")
+        return refused(null, "nothing in it is estimated: it holds by construction")
     moving = ~fixed
     scaled = gap[moving] / spread[moving]
     roots, vectors = np.linalg.eigh(variance[np.ix_(moving, moving)] / np.outer(spread[moving], spread[moving]))
@@ -189,9 +189,9 @@ def _wald_statistic(
     kept = roots > _RANK_TOLERANCE * len(roots)
     rank, needed = int(kept.sum()), _rank(free[moving])
     if rank < needed:
-        return _does_not_apply(null, _low_rank(rank, needed, groups))
+        return refused(null, _low_rank(rank, needed, groups))
     if np.any(np.abs(rotated[~kept]) > _CONTRADICTION * np.linalg.norm(size[moving] / spread[moving])):
-        return _does_not_apply(null, "its restrictions contradict one another")
+        return refused(null, "its restrictions contradict one another")
     statistic = float(np.sum(rotated[kept] ** 2 / roots[kept]))
     repeated = len(gap) - rank
     message = f"{repeated} of {len(gap)} restrictions follow from the others or from the model" if repeated else ""
@@ -217,7 +217,8 @@ def _gap_scale(
     return np.maximum(np.abs(matrix) @ np.abs(params) + np.abs(values), np.finfo(float).tiny)
 
 
-def _does_not_apply(null: str, reason: str) -> TestResult:
+def refused(null: str, reason: str) -> TestResult:
+    """The result of a test of ``null`` that does not apply, with the reason: a value of the type of those that do."""
     return TestResult(np.nan, 0, np.nan, null, "", f"does not apply: {reason}")
 
 

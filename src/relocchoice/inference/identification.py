@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from relocchoice.errors import Finding, IdentificationError
 from relocchoice.inference.cone import sparse_basis
+from relocchoice.optimize.newton import FLAT
 
 Floats = NDArray[np.float64]
 
 COLLINEAR = 1e-12
 DEAD = 1e-13
-FLAT = 1e-9
 TOUCHED = 1e-6
 
 

@@ -18,8 +18,7 @@ from relocchoice.data.choice_data import PROBABILITY_WEIGHTS
 from relocchoice.engine.problem import Evaluation, Problem
 from relocchoice.errors import OptionError
 from relocchoice.inference.alternatives import expected_information, takes_one
-from relocchoice.inference.hypotheses import TestResult
-from relocchoice.inference.refusal import refused
+from relocchoice.inference.hypotheses import TestResult, refused
 from relocchoice.inference.restricted import Affine
 from relocchoice.inference.tails import chi2_tail
 

@@ -23,7 +23,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from relocchoice.engine.bind import Bound, degenerate_lambdas
+from relocchoice.engine.bind import Bound
 from relocchoice.engine.counted import CountedProblem
 from relocchoice.engine.limit import Held, holding, without
 from relocchoice.engine.pairs import Pairs
@@ -33,8 +33,8 @@ from relocchoice.errors import Finding
 from relocchoice.inference.cells import separated_cells
 from relocchoice.inference.cone import Cone, recession_cone
 from relocchoice.inference.recession import Signs, distinct, interior_direction, recession_signs
+from relocchoice.inference.separation_nests import _loose_nests, always_consistent, nest_notes, one_scale
 from relocchoice.spec.model import ModelSpec
-from relocchoice.spec.nests import NestTree
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -159,7 +159,7 @@ def certify(spec: ModelSpec, bound: Bound, reference: Floats | None = None) -> C
     if _plainly_overlapping(spec, bound, free, scale):
         return replace(_nothing(problem, judged, exact, reason), passes=1)
     cone = recession_cone(Pairs.of(problem, free, scale), signs)
-    nests = _nest_notes(spec, bound, free, scale, signs)
+    nests = nest_notes(spec, bound, free, scale, signs)
     plain = replace(_nothing(problem, judged, exact, reason), nests=nests, rows=cone.rows, passes=cone.passes)
     return _separated(spec, bound, plain, cone, free, scale, signs) if cone.separated else plain
 
@@ -221,25 +221,16 @@ def _validity(spec: ModelSpec, problem: Problem) -> tuple[bool, bool, str]:
         return True, True, ""
     if spec.family != "nested" or spec.nests is None:
         return False, False, f"the certificate does not cover the family {spec.family!r}"
-    if spec.normalisation == "none" and not _one_scale(spec.nests, problem):
+    if spec.normalisation == "none" and not one_scale(spec.nests, problem):
         return (
             False,
             False,
             "with normalisation='none' utilities of different nests are weighed by lambdas that differ, so that "
             "differences of utilities decide nothing; use normalisation='utility' or lambdas='common'",
         )
-    if _always_consistent(spec.nests, problem):
+    if always_consistent(spec.nests, problem):
         return True, True, ""
     return True, False, "at lambdas that agree with utility maximisation"
-
-
-def _one_scale(tree: NestTree, problem: Problem) -> bool:
-    """Whether all lambdas are one parameter (or one value) and every alternative stands under as many nests."""
-    depths = {len(_above(tree, int(m))) for m in tree.leaf_parent}
-    shapes = problem.shape_matrix @ problem.space.matrix[problem.n_coef :]
-    constant = problem.shape_constant + problem.shape_matrix @ problem.space.constant[problem.n_coef :]
-    same = not np.ptp(shapes, axis=0).any() and not np.ptp(constant)
-    return len(depths) == 1 and bool(same)
 
 
 def _plainly_overlapping(spec: ModelSpec, bound: Bound, free: Ints, scale: Floats) -> bool:
@@ -259,55 +250,6 @@ def _plainly_overlapping(spec: ModelSpec, bound: Bound, free: Ints, scale: Float
 def _spans(gram: Floats) -> bool:
     values = np.linalg.eigvalsh(gram)
     return bool(values[0] > SPANNING * values[-1])
-
-
-def _always_consistent(tree: NestTree, problem: Problem) -> bool:
-    """Whether constraints keep every lambda between zero and that of the nest above."""
-    shapes = problem.shape_matrix @ problem.space.matrix[problem.n_coef :]
-    constant = problem.shape_constant + problem.shape_matrix @ problem.space.constant[problem.n_coef :]
-    fixed: Bools = np.abs(shapes).sum(axis=1) == 0
-    top = np.where(fixed, constant, constant + shapes @ np.nan_to_num(problem.space.upper, posinf=1e300))
-    low = np.where(fixed, constant, 0.0)
-    above = [1.0 if m < 0 else low[m] for m in tree.node_parent]
-    same = [m >= 0 and not fixed[k] and np.array_equal(shapes[k], shapes[m]) for k, m in enumerate(tree.node_parent)]
-    alone = [node in tree.degenerate for node in tree.nodes]
-    return all(alone[k] or same[k] or top[k] <= above[k] + 1e-12 for k in range(len(tree.nodes)))
-
-
-def _above(tree: NestTree, nest: int) -> list[int]:
-    """Nests from one up to the root."""
-    out = []
-    while nest >= 0:
-        out.append(nest)
-        nest = int(tree.node_parent[nest])
-    return out
-
-
-def _nest_notes(spec: ModelSpec, bound: Bound, free: Ints, scale: Floats, signs: Signs) -> tuple[str, ...]:
-    """Nests with a free lambda in which the choices alone are separated."""
-    if spec.nests is None:
-        return ()
-    groups = spec.nests.parents_of(list(bound.data.alternatives))
-    out = []
-    for m in _loose_nests(spec, bound):
-        within = Pairs.of(bound.problem, free, scale, np.where(groups == m, m, -1))
-        if recession_cone(within, signs).separated:
-            out.append(spec.nests.nodes[m])
-    return tuple(out)
-
-
-def _loose_nests(spec: ModelSpec, bound: Bound) -> list[int]:
-    """Nests of several alternatives with a free lambda."""
-    assert spec.nests is not None
-    problem = bound.problem
-    loose = np.abs(problem.shape_matrix @ problem.space.matrix[problem.n_coef :]).sum(axis=1) > 0
-    groups = spec.nests.parents_of(list(bound.data.alternatives))
-    idle = degenerate_lambdas(spec)
-    return [
-        m
-        for m, node in enumerate(spec.nests.nodes)
-        if loose[m] and f"lambda:{node}" not in idle and (groups == m).sum() > 1
-    ]
 
 
 def _separated(

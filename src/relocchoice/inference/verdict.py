@@ -20,6 +20,7 @@ from relocchoice.inference.separation import Certificate
 from relocchoice.spec.model import ModelSpec
 
 Floats = NDArray[np.float64]
+FAR = 1e-3
 
 
 def judge(
@@ -45,8 +46,11 @@ def judge(
         infinite, cells = proof.infinite, proof.cells
         moved = moved | np.isin(names, proof.touched)
     elif not moved.any():
-        verdict = _lambda_verdict(spec, bound, moments)
-        return _certified(Identification(found.maximum.status == "maximum", lambda_verdict=verdict), proof)
+        judged = _lambda_verdict(spec, bound, moments)
+        if found.maximum.status == "maximum":
+            return _certified(Identification(True, lambda_verdict=judged), proof)
+        sentence = _lost_in_rounding(spec, bound, moments)
+        return _certified(Identification(False, verdict=sentence, lambda_verdict=judged), proof)
     else:
         infinite, cells = ((), ()) if proof is not None else _by_vanishing(spec, bound, found, moments, moved[:n_coef])
     signed = {name for name, _ in infinite}
@@ -113,6 +117,14 @@ def _sentence(n_parameters: int, infinite: tuple[tuple[str, int], ...], flat: tu
     if flat:
         parts.append(f"not identified: {', '.join(flat)}" if len(flat) <= 3 else f"{len(flat)} are not identified")
     return ", ".join(parts)
+
+
+def _lost_in_rounding(spec: ModelSpec, bound: Bound, moments: Moments) -> str:
+    """Where no direction is flat beside the reference, but the Hessian's own digits do not show a maximum."""
+    lambdas = {} if spec.nests is None else _lambdas(spec, bound, moments.theta)
+    far = [f"lambda:{node} = {value:.4g}" for node, value in lambdas.items() if not FAR < value < 1 / FAR]
+    cause = f", as with a lambda so far from one ({', '.join(far)}); fix or bound it nearer to one" if far else ""
+    return f"the curvature in some direction is rounding beside that in others{cause}"
 
 
 def _lambda_verdict(spec: ModelSpec, bound: Bound, moments: Moments) -> str | None:

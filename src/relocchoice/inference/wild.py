@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from relocchoice.engine.problem import Evaluation, Problem
 from relocchoice.errors import OptionError
 from relocchoice.inference.covariance import Clusters, Moments
-from relocchoice.inference.hypotheses import LinearRestrictions, TestResult
+from relocchoice.inference.hypotheses import LinearRestrictions, TestResult, refused
 from relocchoice.optimize.newton import maximise
 
 Floats = NDArray[np.float64]
@@ -71,10 +71,10 @@ def wild_score(
     _check_options(weights, draws)
     null = _null(problem, moments, restrictions)
     if null.refusal:
-        return _refused(restrictions.null, null.refusal)
+        return refused(restrictions.null, null.refusal)
     at, refusal = _restricted(problem, moments, reference, null)
     if at is None:
-        return _refused(restrictions.null, refusal)
+        return refused(restrictions.null, refusal)
     moving = moments.moving
     information = -problem.evaluate(at).hessian[np.ix_(moving, moving)]
     totals = Clusters.of(problem.scores(at), problem.weights, codes).totals[:, moving]
@@ -82,7 +82,7 @@ def wild_score(
         raise OptionError(f"the test needs at least two clusters; groups= makes {len(totals)}")
     scale = np.sqrt(np.maximum(np.diag(information), np.finfo(float).tiny))
     if np.linalg.eigvalsh(information / np.outer(scale, scale))[0] <= 1e-11:
-        return _refused(restrictions.null, "the Hessian at the estimates under the hypothesis is not negative definite")
+        return refused(restrictions.null, "the Hessian at the estimates under the hypothesis is not negative definite")
     pulls = totals @ np.linalg.solve(information, null.matrix[:, moving].T)
     return _test(pulls, restrictions.null, draws, weights, seed)
 
@@ -163,15 +163,13 @@ def _test(pulls: Floats, null: str, draws: int, weights: WildWeights, seed: int)
     """The statistic of (G, r) pulls and its place among those with random weights."""
     n_clusters, df = pulls.shape
     if df >= n_clusters:
-        return _refused(
-            null, f"with {n_clusters} clusters at most {n_clusters - 1} restrictions can be tested together"
-        )
+        return refused(null, f"with {n_clusters} clusters at most {n_clusters - 1} restrictions can be tested together")
     spread = np.sqrt((pulls**2).sum(axis=0))
     if (spread <= 0).any():
-        return _refused(null, "no cluster's score moves a tested parameter")
+        return refused(null, "no cluster's score moves a tested parameter")
     values, axes = np.linalg.eigh((pulls / spread).T @ (pulls / spread))
     if values[0] <= RANK * len(values):
-        return _refused(null, "the clusters' scores do not tell its restrictions apart; test fewer of them together")
+        return refused(null, "the clusters' scores do not tell its restrictions apart; test fewer of them together")
     white = (pulls / spread) @ (axes / np.sqrt(values))
     statistic = float(np.sum(white.sum(axis=0) ** 2))
     points = POINTS[weights]
@@ -210,7 +208,3 @@ def _every_message(n_clusters: int, weights: WildWeights, n_patterns: int) -> st
         f"p-values, the smallest possible is {least:.4g}"
     )
     return f"{text}; weights='webb' allows smaller ones" if least > 0.01 else text
-
-
-def _refused(null: str, reason: str) -> TestResult:
-    return TestResult(np.nan, 0, np.nan, null, "", f"does not apply: {reason}")

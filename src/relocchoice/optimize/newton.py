@@ -9,6 +9,7 @@ decrement, the distance to the maximum in standard errors, not the change of the
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,6 +89,54 @@ class _Direction:
     downhill_axis: Floats
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Box:
+    """Bounds (q,) each, infinite where there are none; ``closed`` says whether any is finite."""
+
+    lower: Floats
+    upper: Floats
+    closed: bool
+
+    def active(self, x: Floats, gradient: Floats) -> NDArray[np.bool_]:
+        """(q,) whether a variable rests on one of its bounds."""
+        if not self.closed:
+            return np.zeros(len(x), dtype=bool)
+        return ((x <= self.lower) & (gradient <= 0)) | ((x >= self.upper) & (gradient >= 0))
+
+    def inside(self, x: Floats) -> Floats:
+        """The point within the bounds; on one where only rounding keeps it off, or the next step would have no room."""
+        if not self.closed:
+            return x
+        reach = 1e-12 * (1.0 + np.abs(x))
+        return np.where(x >= self.upper - reach, self.upper, np.where(x <= self.lower + reach, self.lower, x))
+
+    def longest(self, x: Floats, step: Floats) -> float:
+        """The largest fraction of the step, at most 1, that stays within the bounds."""
+        if not self.closed:
+            return 1.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            room = np.where(step > 0, (self.upper - x) / step, np.where(step < 0, (self.lower - x) / step, np.inf))
+        room = room[room > 0]
+        return float(min(1.0, room.min(initial=np.inf)))
+
+
+@dataclass(slots=True, eq=False)
+class _Point(Generic[At]):
+    """A point with its evaluation, and Newton's direction there once somebody asked."""
+
+    x: Floats
+    at: At
+    active: NDArray[np.bool_]
+    known: _Direction | None = None
+
+    @property
+    def direction(self) -> _Direction:
+        """Newton's among the variables that rest on no bound."""
+        if self.known is None:
+            self.known = _direction(self.at, ~self.active)
+        return self.known
+
+
 class NotFinite(ValueError):
     """The function is not finite where the search begins."""
 
@@ -120,57 +169,53 @@ def maximise(
     ------
     NotFinite : when the function is not finite at the start.
     """
-    counted = _Counted(objective)
-    x = _inside(start, lower, upper)
-    now = counted(x) if at_start is None else at_start
-    if not np.isfinite(now.value):
+    box = _Box(lower, upper, bool(np.isfinite(lower).any() or np.isfinite(upper).any()))
+    counted = _Counted(objective, box)
+    x = box.inside(np.array(start, dtype=np.float64))
+    here = counted(x) if at_start is None else _Point(x, at_start, box.active(x, at_start.gradient))
+    if not np.isfinite(here.at.value):
         raise NotFinite("the function is not finite at the starting values")
     steps: list[Step] = []
     began = time.perf_counter()
     for iteration in range(max_iterations + 1):
-        active = _active(x, now.gradient, lower, upper)
-        direction = _direction(now, ~active)
-        length, status = 0.0, None
-        if direction.decrement <= tolerance or not (~active).any():
-            status = _verdict(now, direction, active, reference)
+        direction, trial, length, status = here.direction, None, 0.0, None
+        if direction.decrement <= tolerance or here.active.all():
+            status = _verdict(here, direction, reference)
             if direction.least < -SADDLE:
                 direction, status = _leave_saddle(direction), None
         if status is None and iteration < max_iterations:
-            x_new, trial, length = _line_search(counted, x, now, direction, lower, upper)
+            trial, length = _line_search(counted, here, direction)
             if trial is None and direction.least < -SADDLE:
-                x_new, trial, length = _line_search(counted, x, now, _leave_saddle(direction), lower, upper)
-            if trial is None and 0.5 * direction.decrement**2 <= 4 * _noise(now):
-                status = _verdict(now, direction, active, reference)
+                trial, length = _line_search(counted, here, _leave_saddle(direction))
+            if trial is None and 0.5 * direction.decrement**2 <= 4 * _noise(here.at):
+                status = _verdict(here, direction, reference)
             elif trial is None:
-                x_new, trial, length = _reference_step(counted, x, now, reference, ~active, lower, upper)
+                trial, length = _reference_step(counted, here, reference)
                 status = "stalled" if trial is None else None
-        else:
-            trial = None
         seconds = time.perf_counter() - began
-        step = Step(iteration, now.value, direction.decrement, length, direction.least, seconds, counted.calls)
+        step = Step(iteration, here.at.value, direction.decrement, length, direction.least, seconds, counted.calls)
         steps.append(step)
         if on_step is not None:
             on_step(step)
         if trial is None:
-            return Maximum(x, now, status or "iteration limit", direction.decrement, active, tuple(steps))
-        x, now = x_new, trial
+            end = status or "iteration limit"
+            return Maximum(here.x, here.at, end, direction.decrement, here.active, tuple(steps))
+        here = trial
     raise AssertionError
 
 
 @dataclass(slots=True)
 class _Counted(Generic[At]):
-    """A function that counts how often it was evaluated."""
+    """A function within bounds that counts how often it was evaluated."""
 
     function: Callable[[Floats], At]
+    box: _Box
     calls: int = 0
 
-    def __call__(self, x: Floats) -> At:
+    def __call__(self, x: Floats) -> _Point[At]:
         self.calls += 1
-        return self.function(x)
-
-
-def _active(x: Floats, gradient: Floats, lower: Floats, upper: Floats) -> NDArray[np.bool_]:
-    return ((x <= lower) & (gradient <= 0)) | ((x >= upper) & (gradient >= 0))
+        at = self.function(x)
+        return _Point(x, at, self.box.active(x, at.gradient))
 
 
 def _direction(now: Evaluation, free: NDArray[np.bool_]) -> _Direction:
@@ -178,29 +223,31 @@ def _direction(now: Evaluation, free: NDArray[np.bool_]) -> _Direction:
     q = len(free)
     if not free.any():
         return _Direction(np.zeros(q), 0.0, np.inf, 0.0, np.zeros(q))
-    curvature = -now.hessian[np.ix_(free, free)]
-    scale = np.sqrt(np.abs(np.diag(curvature)))
-    scale = np.where(scale > 0, scale, 1.0)
-    size, axes = np.linalg.eigh(curvature / np.outer(scale, scale))
-    along = axes.T @ (now.gradient[free] / scale)
-    modified = np.maximum(np.abs(size), FLOOR)
+    whole = bool(free.all())
+    curvature = -(now.hessian if whole else now.hessian[np.ix_(free, free)])
+    gradient = now.gradient if whole else now.gradient[free]
+    scale = np.sqrt(np.abs(curvature.diagonal()))
+    scale[~(scale > 0)] = 1.0
+    size, axes = np.linalg.eigh(curvature / (scale[:, None] * scale))
+    along = axes.T @ (gradient / scale)
+    shortened = along / np.maximum(np.abs(size), FLOOR)
     step, axis = np.zeros(q), np.zeros(q)
-    step[free] = axes @ (along / modified) / scale
+    step[free] = axes @ shortened / scale
     axis[free] = axes[:, 0] / scale
-    squared = float(along @ (along / modified))
-    return _Direction(step, float(np.sqrt(squared)), float(size[0]), squared, axis)
+    squared = float(along @ shortened)
+    return _Direction(step, math.sqrt(squared), float(size[0]), squared, axis)
 
 
-def _verdict(now: Evaluation, direction: _Direction, active: NDArray[np.bool_], reference: Floats | None) -> Status:
+def _verdict(here: _Point[At], direction: _Direction, reference: Floats | None) -> Status:
     """A maximum has curvature in every free direction: relative to its own diagonal, and to the reference."""
     if direction.least <= FLOOR:
         return "flat"
-    free = np.flatnonzero(~active)
+    free = np.flatnonzero(~here.active)
     if reference is None or not len(free):
         return "maximum"
     inner = np.ix_(free, free)
     lower = np.linalg.cholesky(reference[inner])
-    half = np.linalg.solve(lower, -now.hessian[inner])
+    half = np.linalg.solve(lower, -here.at.hessian[inner])
     least = np.linalg.eigvalsh(np.linalg.solve(lower, half.T))[0]
     return "maximum" if least > FLAT else "flat"
 
@@ -210,57 +257,49 @@ def _leave_saddle(direction: _Direction) -> _Direction:
     return _Direction(direction.downhill_axis, direction.decrement, direction.least, 0.0, direction.downhill_axis)
 
 
-def _line_search(
-    objective: Callable[[Floats], At], x: Floats, now: At, direction: _Direction, lower: Floats, upper: Floats
-) -> tuple[Floats, At | None, float]:
+def _line_search(counted: _Counted[At], here: _Point[At], direction: _Direction) -> tuple[_Point[At] | None, float]:
     """Halve the step until the function rises enough; the whole evaluation is taken at each trial point."""
-    noise = _noise(now)
+    now, noise = here.at.value, _noise(here.at)
     signs = (1.0, -1.0) if direction.slope == 0.0 else (1.0,)
     for sign in signs:
         step = sign * direction.step
-        length = _longest(x, step, lower, upper)
+        length = counted.box.longest(here.x, step)
         for _ in range(40):
-            x_new = _inside(x + length * step, lower, upper)
-            trial = objective(x_new)
-            if np.isfinite(trial.value) and trial.value >= now.value + 1e-4 * length * direction.slope - noise:
-                rises = trial.value > now.value + noise
-                if rises or _closer(now, trial, x_new, lower, upper):
-                    return x_new, trial, length
+            trial = counted(counted.box.inside(here.x + length * step))
+            value = trial.at.value
+            if np.isfinite(value) and value >= now + 1e-4 * length * direction.slope - noise:
+                rises = value > now + noise
+                if rises or _closer(here, trial):
+                    return trial, length
             length *= 0.5
-            if length * np.sqrt(direction.slope) < 1e-12 and direction.slope > 0:
+            if length * math.sqrt(direction.slope) < 1e-12 and direction.slope > 0:
                 break
-    return x, None, 0.0
+    return None, 0.0
 
 
 def _reference_step(
-    objective: Callable[[Floats], At],
-    x: Floats,
-    now: At,
-    reference: Floats | None,
-    free: NDArray[np.bool_],
-    lower: Floats,
-    upper: Floats,
-) -> tuple[Floats, At | None, float]:
+    counted: _Counted[At], here: _Point[At], reference: Floats | None
+) -> tuple[_Point[At] | None, float]:
     """Where the curvature says nothing (far out, all probabilities zero or one): the gradient in the reference metric.
 
     The step is halved until the function rises, then doubled as long as it goes on rising.
     """
+    free, box = ~here.active, counted.box
     if reference is None or not free.any():
-        return x, None, 0.0
-    step = np.zeros_like(x)
-    step[free] = np.linalg.solve(reference[np.ix_(free, free)], now.gradient[free])
-    best, at, length = x, None, 1.0
+        return None, 0.0
+    step = np.zeros_like(here.x)
+    step[free] = np.linalg.solve(reference[np.ix_(free, free)], here.at.gradient[free])
+    best, length = None, 1.0
     for _ in range(100):
-        x_new = _inside(np.clip(x + length * step, lower, upper), lower, upper)
-        trial = objective(x_new)
-        if np.isfinite(trial.value) and trial.value > (now if at is None else at).value + _noise(now):
-            best, at = x_new, trial
+        trial = counted(box.inside(np.clip(here.x + length * step, box.lower, box.upper)))
+        if np.isfinite(trial.at.value) and trial.at.value > (best or here).at.value + _noise(here.at):
+            best = trial
             length *= 2.0
-        elif at is not None or length < 1e-9:
+        elif best is not None or length < 1e-9:
             break
         else:
             length *= 0.5
-    return best, at, length
+    return best, length
 
 
 def _noise(now: Evaluation) -> float:
@@ -268,21 +307,8 @@ def _noise(now: Evaluation) -> float:
     return NOISE * (1.0 + abs(now.value))
 
 
-def _closer(now: Evaluation, trial: Evaluation, x_new: Floats, lower: Floats, upper: Floats) -> bool:
-    """Within rounding of the function's value, progress is a smaller decrement."""
-    free_new = ~_active(x_new, trial.gradient, lower, upper)
-    return _direction(trial, free_new).decrement < 0.5 * _direction(now, free_new).decrement
-
-
-def _inside(x: Floats, lower: Floats, upper: Floats) -> Floats:
-    """The point within the bounds; on a bound where only rounding keeps it off, or the next step would have no room."""
-    reach = 1e-12 * (1.0 + np.abs(x))
-    return np.where(x >= upper - reach, upper, np.where(x <= lower + reach, lower, x))
-
-
-def _longest(x: Floats, step: Floats, lower: Floats, upper: Floats) -> float:
-    """The largest fraction of the step, at most 1, that stays within the bounds."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        room = np.where(step > 0, (upper - x) / step, np.where(step < 0, (lower - x) / step, np.inf))
-    room = room[room > 0]
-    return float(min(1.0, room.min(initial=np.inf)))
+def _closer(here: _Point[At], trial: _Point[At]) -> bool:
+    """Within rounding of the function's value, progress is a smaller decrement, among the same variables."""
+    alike = np.array_equal(here.active, trial.active)
+    before = here.direction if alike else _direction(here.at, ~trial.active)
+    return trial.direction.decrement < 0.5 * before.decrement

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from numbers import Real
 from typing import Any, Literal
 
@@ -38,9 +39,10 @@ from relocchoice.inference.separation import Certificate, separation_findings
 from relocchoice.inference.verdict import infinite_findings, judge
 from relocchoice.optimize.newton import NotFinite, Step
 from relocchoice.results.choice_results import ChoiceResults
+from relocchoice.results.frozen import later
 from relocchoice.results.moments import curvature_note, moments_of
 from relocchoice.results.outcome import estimated_parameters, fit_notes, status_message, trace_frame
-from relocchoice.results.parameters import parameter_frame
+from relocchoice.results.parameters import coefficient_blocks, parameter_frame
 from relocchoice.results.prepared import Prepared, prepare
 from relocchoice.results.rebound import rebound
 from relocchoice.results.searched import Searched, Separation, check_separation, searched
@@ -120,12 +122,13 @@ def _estimate(
     found, problem = end.found, end.bound.problem
     moments = moments_of(end)
     identification = _judged(spec, end, moments, certificate)
+    blocks = coefficient_blocks(known.columns)  # the columns themselves are too large to be kept for a frame
     clusters = None if codes is None else _clusters(end.bound, moments, codes)
     results = ChoiceResults(
         spec=spec,
         encoding=known.encoding,
-        parameters=parameter_frame(
-            known.columns, problem, found, moments, identification, end.dropped, certificate.infinite
+        parameters=later(
+            partial(parameter_frame, blocks, problem, found, moments, identification, end.dropped, certificate.infinite)
         ),
         covariance=_covariance_if_any(end, moments, request.cov_type, clusters, request.small_sample),
         llf=problem.weight_scale * found.loglik.value,
@@ -139,7 +142,7 @@ def _estimate(
         converged=found.maximum.status == "maximum" and identification.ok,
         status_message=status_message(found, identification, problem),
         identification=identification,
-        trace=trace_frame(found, problem.weight_scale),
+        trace=later(partial(trace_frame, found, problem.weight_scale)),
         starts=found.starts,
         seconds=found.seconds,
         notes=(

@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike
 
 from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
 from relocchoice.inference.tails import chi2_tail, normal_quantile, require_alpha, two_sided
-from relocchoice.results.blocks import CONSTANTS, WITHOUT_ERROR, is_dissimilarity
+from relocchoice.results.blocks import WITHOUT_ERROR, is_dissimilarity
 from relocchoice.results.frozen import CopiedFrame, sealed
 from relocchoice.results.interop import HOOKS
+from relocchoice.results.null import estimates_lambdas, free_constants, nests_null
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Intervals, Summary, summary_table
 
@@ -180,7 +181,7 @@ class ChoiceResults:
     @property
     def llr_null(self) -> str:
         """What :attr:`llr` compares with: ``"constants only"`` where the model nests that, else ``"equal shares"``."""
-        return "constants only" if math.isfinite(self.llconstants) and self._free_constants() else "equal shares"
+        return "constants only" if math.isfinite(self.llconstants) and free_constants(self) else "equal shares"
 
     @property
     def llr(self) -> float:
@@ -191,7 +192,7 @@ class ChoiceResults:
     @property
     def llr_df(self) -> int:
         """Degrees of freedom of :attr:`llr`."""
-        return self.df_model - (self._free_constants() if self.llr_null == "constants only" else 0)
+        return self.df_model - (free_constants(self) if self.llr_null == "constants only" else 0)
 
     @property
     def llr_pvalue(self) -> float:
@@ -204,28 +205,11 @@ class ChoiceResults:
             self.penalty is not None
             or self.identification.infinite
             or self.llr_df <= 0
-            or not self._nests_null()
-            or self._estimates_lambdas()
+            or not nests_null(self)
+            or estimates_lambdas(self)
         ):
             return math.nan
         return chi2_tail(self.llr, self.llr_df)
-
-    def _nests_null(self) -> bool:
-        """Whether some value of the free parameters gives the null: no offset, nothing fixed away from it."""
-        fixed = self.parameters["status"] == "fixed"
-        away = (self.parameters["estimate"] - self.null_values).abs() > 0
-        return self.spec.specification.offset is None and not bool((fixed & away).any())
-
-    def _estimates_lambdas(self) -> bool:
-        """Whether any dissimilarity parameter is other than fixed."""
-        lambdas = self.parameters["block"].map(is_dissimilarity).astype(bool)
-        return bool((lambdas & (self.parameters["status"] != "fixed")).any())
-
-    def _free_constants(self) -> int:
-        """J - 1 where the model has all constants free, else 0: then it does not nest the model with constants only."""
-        status = self.parameters.loc[self.parameters["block"] == CONSTANTS, "status"]
-        complete = len(status) >= self.n_alternatives - 1 and bool((status == "free").all())
-        return len(status) if complete else 0
 
     def wald_test(self, hypotheses: Hypotheses, values: ArrayLike | None = None) -> TestResult:
         """Wald's test of linear restrictions, with the covariance of these results.

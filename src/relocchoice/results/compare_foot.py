@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
@@ -28,18 +27,14 @@ _QUANTITIES = (
 )
 
 
-def _ratio(value: float) -> str:
-    return numbers.MISSING if math.isnan(value) else numbers.decimals(value, 4)
-
-
 STATISTICS: Mapping[str, Callable[[ChoiceResults], str]] = {
     "Model": words.family,
     "Cases": lambda fit: numbers.count(fit.n_cases),
     "Weights": lambda fit: "" if fit.weight_kind is None else words.weights(fit),
     "Estimated parameters": lambda fit: numbers.count(fit.df_model),
     "Log-likelihood": lambda fit: numbers.likelihood(fit.llf),
-    "Rho-squared": lambda fit: _ratio(fit.prsquared),
-    "Rho-squared, adjusted": lambda fit: _ratio(fit.prsquared_adjusted),
+    "Rho-squared": lambda fit: numbers.ratio(fit.prsquared),
+    "Rho-squared, adjusted": lambda fit: numbers.ratio(fit.prsquared_adjusted),
     "AIC": lambda fit: numbers.likelihood(fit.aic),
     "BIC": lambda fit: numbers.likelihood(fit.bic),
     "Covariance": lambda fit: fit.covariance.kind,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ def sealed(record: Any) -> Any:
         for item in dataclasses.fields(record)
         if isinstance(value := getattr(record, item.name), np.ndarray) and value.flags.writeable
     }
+    if not writeable:
+        return record
     return dataclasses.replace(record, **{name: _read_only(value) for name, value in writeable.items()})
 
 
@@ -27,8 +30,18 @@ def _read_only(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return copied
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Later:
+    make: Callable[[], pd.DataFrame]
+
+
+def later(make: Callable[[], pd.DataFrame]) -> Any:
+    """A frame for a :class:`CopiedFrame`, made when somebody first asks for it: frames are most of a small fit."""
+    return _Later(make)
+
+
 class CopiedFrame:
-    """A slot whose frame is copied on its way in and out.
+    """A slot whose frame is copied on its way in and out; one of :func:`later` is made on its first way out.
 
     Read-only columns would not do: a frame's columns can be replaced whatever they hold.
     """
@@ -37,7 +50,13 @@ class CopiedFrame:
         self._slot = slot
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else _copied(self._slot.__get__(instance, owner))
+        if instance is None:
+            return self
+        value = self._slot.__get__(instance, owner)
+        if isinstance(value, _Later):
+            value = value.make()
+            self._slot.__set__(instance, value)
+        return _copied(value)
 
     def __set__(self, instance: Any, value: Any) -> None:
         self._slot.__set__(instance, _copied(value))

@@ -17,9 +17,8 @@ from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.problem import Problem
 from relocchoice.engine.reduce import one_thread
 from relocchoice.errors import OptionError
-from relocchoice.inference.hypotheses import TestResult
+from relocchoice.inference.hypotheses import TestResult, refused
 from relocchoice.inference.iia import Identified, contrast, halves, identified, maximum_along, naive
-from relocchoice.inference.refusal import refused
 from relocchoice.inference.tails import chi2_tail
 from relocchoice.results.at_maximum import why_no_maximum
 from relocchoice.results.choice_results import ChoiceResults

@@ -16,9 +16,8 @@ from relocchoice.engine.problem import Problem
 from relocchoice.engine.reduce import one_thread
 from relocchoice.errors import OptionError
 from relocchoice.inference.alternatives import takes_one
-from relocchoice.inference.hypotheses import TestResult
+from relocchoice.inference.hypotheses import TestResult, refused
 from relocchoice.inference.information_matrix import indicators, statistic
-from relocchoice.inference.refusal import refused
 from relocchoice.optimize.newton import maximise
 from relocchoice.results.at_maximum import why_no_likelihood
 from relocchoice.results.choice_results import ChoiceResults

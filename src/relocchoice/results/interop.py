@@ -7,7 +7,6 @@ the names of statsmodels serve it too.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,15 +45,11 @@ INFOS: Infos = {
     "Model": words.family,
     "Cases": lambda fit: numbers.count(fit.n_cases),
     "Log-likelihood": lambda fit: numbers.likelihood(fit.llf),
-    "Rho-squared": lambda fit: _ratio(fit.prsquared),
+    "Rho-squared": lambda fit: numbers.ratio(fit.prsquared),
     "AIC": lambda fit: numbers.likelihood(fit.aic),
     "BIC": lambda fit: numbers.likelihood(fit.bic),
     "Covariance": lambda fit: fit.covariance.kind,
 }
-
-
-def _ratio(value: float) -> str:
-    return numbers.MISSING if math.isnan(value) else numbers.decimals(value, 4)
 
 
 STATISTIC_LABELS: Mapping[str, str] = {

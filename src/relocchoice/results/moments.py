@@ -24,7 +24,7 @@ def moments_of(end: Searched) -> Moments:
     problem, at = bound.problem, found.maximum
     moving = ~at.active
     # of what was maximised: a log-likelihood may be flat or worse where a penalty holds the estimates
-    flat = flat_directions(at.evaluation.hessian, found.reference, moving)
+    flat = _flat(found, moving)
     jacobian = problem.jacobian
     held = np.abs(jacobian[:, at.active]).sum(axis=1) > 0
     estimated = np.abs(jacobian).sum(axis=1) > 0
@@ -45,6 +45,13 @@ def moments_of(end: Searched) -> Moments:
         weight_kind=bound.data.weight_kind,
         effective_n=_effective_n(end) if bound.data.weight_kind in PROBABILITY_WEIGHTS else None,
     )
+
+
+def _flat(found: Found, moving: NDArray[np.bool_]) -> Floats:
+    """(q, r) flat directions; the search calls no end a maximum that has any."""
+    if found.maximum.status == "maximum":
+        return np.empty((len(moving), 0))
+    return flat_directions(found.maximum.evaluation.hessian, found.reference, moving)
 
 
 def _curvature(found: Found) -> Floats:

@@ -21,8 +21,7 @@ from relocchoice.engine.reduce import one_thread
 from relocchoice.errors import OptionError
 from relocchoice.inference.alternatives import expected_information
 from relocchoice.inference.boundary import ChiBar, chi_bar
-from relocchoice.inference.hypotheses import TestResult
-from relocchoice.inference.refusal import refused
+from relocchoice.inference.hypotheses import TestResult, refused
 from relocchoice.inference.restricted import eliminate, restricted_maximum, surface
 from relocchoice.optimize.newton import maximise
 from relocchoice.results.at_maximum import why_no_maximum

@@ -11,7 +11,7 @@ from relocchoice.data.choice_data import ChoiceData
 from relocchoice.engine.bind import Bound
 from relocchoice.engine.reduce import one_thread
 from relocchoice.errors import DataError, OptionError
-from relocchoice.inference.hypotheses import TestResult
+from relocchoice.inference.hypotheses import TestResult, refused
 from relocchoice.inference.nonnested import (
     Fitness,
     Side,
@@ -20,7 +20,6 @@ from relocchoice.inference.nonnested import (
     variance_test,
     vuong_statistic,
 )
-from relocchoice.inference.refusal import refused
 from relocchoice.results.at_maximum import why_no_likelihood
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.rebound import rebound

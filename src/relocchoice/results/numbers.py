@@ -40,6 +40,11 @@ def decimals(value: float, places: int) -> str:
     return text.lstrip("-") if float(text) == 0 else text
 
 
+def ratio(value: float) -> str:
+    """A rho-squared; ``n/a`` where it is not known."""
+    return MISSING if math.isnan(value) else decimals(value, 4)
+
+
 def pvalue(value: float, places: int = 3) -> str:
     """A p-value, e.g. ``"0.042"`` or ``"<0.001"``."""
     if math.isfinite(value) and value < 10.0**-places:

@@ -15,16 +15,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.frames import read_frame
 from relocchoice.data.labels import plain_label, show, show_some
 from relocchoice.errors import ConvergenceWarning, DataError, Finding, OptionError, SpecificationError
 from relocchoice.inference.covariance import Covariance
-from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
 from relocchoice.inference.simultaneous import Against, Best, FactorOrder, factor_order
-from relocchoice.inference.tails import chi2_tail, normal_quantile, require_alpha, two_sided
+from relocchoice.inference.tails import chi2_tail
+from relocchoice.results.estimates import Estimates
 from relocchoice.results.frozen import CopiedFrame, sealed
 from relocchoice.results.ordered_build import OrderedFit, fit_ordered, predict_ordered, right_side
 from relocchoice.results.ordered_table import ordered_table
@@ -139,7 +139,7 @@ def _results(formula: str, response: str, fit: OrderedFit) -> OrderedResults:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class OrderedResults:
+class OrderedResults(Estimates):
     """An estimated ordered logit, with the names of :class:`ChoiceResults`.
 
     p parameters, q coefficients and then K - 1 cut points; K levels from best to worst; n rows.
@@ -179,43 +179,6 @@ class OrderedResults:
     def __post_init__(self) -> None:
         object.__setattr__(self, "covariance", sealed(self.covariance))
         self.counts.flags.writeable = False
-
-    @property
-    def params(self) -> pd.Series:
-        """(p,) estimates."""
-        return self.parameters["estimate"].rename("params")
-
-    @property
-    def bse(self) -> pd.Series:
-        """(p,) standard errors."""
-        return pd.Series(np.sqrt(np.diag(self.covariance.matrix)), index=self.parameters.index, name="bse")
-
-    @property
-    def tvalues(self) -> pd.Series:
-        """(p,) z = estimate / standard error."""
-        return (self.params / self.bse).rename("tvalues")
-
-    @property
-    def pvalues(self) -> pd.Series:
-        """(p,) two-sided p-values of :attr:`tvalues` under the standard normal distribution."""
-        return pd.Series(two_sided(self.tvalues.to_numpy()), index=self.parameters.index, name="pvalues")
-
-    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
-        """(p, 2) lower (column 0) and upper (column 1) ends of the intervals that cover with probability 1 - alpha.
-
-        Raises
-        ------
-        OptionError
-            Unless 0 < alpha < 1.
-        """
-        require_alpha(alpha)
-        half = normal_quantile(alpha / 2) * self.bse
-        return pd.DataFrame({0: self.params - half, 1: self.params + half})
-
-    def cov_params(self) -> pd.DataFrame:
-        """(p, p) covariance of the estimates."""
-        names = self.parameters.index
-        return pd.DataFrame(np.array(self.covariance.matrix), index=names, columns=names)
 
     @property
     def nobs(self) -> float:
@@ -262,11 +225,6 @@ class OrderedResults:
         """P-value of :attr:`llr`; 1 for a model without coefficients."""
         return chi2_tail(self.llr, self.llr_df) if self.llr_df else 1.0
 
-    def wald_test(self, hypotheses: Hypotheses, values: ArrayLike | None = None) -> TestResult:
-        """Wald's test of linear restrictions; see :meth:`ChoiceResults.wald_test`."""
-        names = [str(name) for name in self.parameters.index]
-        return wald(linear_restrictions(hypotheses, names, values), self.params, self.cov_params())
-
     def predict(self, frame: Any = None) -> pd.DataFrame:
         """(n, K) probabilities of the levels, best first; of the rows of the estimation if `frame` is None."""
         return predict_ordered(self.encoding, self.params.to_numpy(), self.levels, self.data, frame)
@@ -310,9 +268,6 @@ class OrderedResults:
     def summary(self, format: Format = "text", alpha: float = 0.05) -> Summary:
         """The table of estimates; see :meth:`ChoiceResults.summary`."""
         return Summary(ordered_table(self, alpha), format)
-
-    def _repr_html_(self) -> str:
-        return self.summary().as_html()
 
     def __repr__(self) -> str:
         state = "converged" if self.converged else "NOT converged"

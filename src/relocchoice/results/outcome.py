@@ -30,6 +30,8 @@ def status_message(found: Found, identification: Identification, problem: Proble
         return f"no finite maximum: {identification.verdict}"
     if maximum.status == "maximum" and not identification.flat:
         return identification.verdict
+    if found.ended and not identification.flat:
+        return f"it is not certain that the maximum is unique: {identification.verdict}"
     if found.ended:
         return f"no unique maximum: {identification.verdict}"
     ends = {

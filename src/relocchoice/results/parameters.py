@@ -9,7 +9,7 @@ from relocchoice.engine.problem import Problem
 from relocchoice.engine.search import Found
 from relocchoice.inference.covariance import Moments
 from relocchoice.inference.identification import Identification
-from relocchoice.spec.columns import Column, UtilityColumns
+from relocchoice.spec.columns import UtilityColumns
 
 LAMBDA_BLOCK = "Dissimilarity (lambda)"
 MIXED_BLOCK = "Coefficients"
@@ -21,7 +21,7 @@ BLOCKS = {
 
 
 def parameter_frame(
-    columns: UtilityColumns,
+    blocks: list[str],
     problem: Problem,
     found: Found,
     moments: Moments,
@@ -33,6 +33,7 @@ def parameter_frame(
 
     Parameters
     ----------
+    blocks : (K,) sections of the coefficients, see :func:`coefficient_blocks`; the rest are lambdas.
     dropped : parameters that are not reported; infinite : those of them whose limit has a sign, the others have NaN.
     """
     space = problem.space
@@ -55,20 +56,18 @@ def parameter_frame(
         where = space.names.index(name)
         notes[where] = ""
         status[where], estimate[where] = "dropped", signs[name] * np.inf if name in signs else np.nan
-    blocks = [*_coefficient_blocks(columns), *([LAMBDA_BLOCK] * (len(space.names) - problem.n_coef))]
+    sections = [*blocks, *([LAMBDA_BLOCK] * (len(space.names) - problem.n_coef))]
     index = pd.Index(space.names, name="parameter")
-    return pd.DataFrame({"estimate": estimate, "status": status, "block": blocks, "note": notes}, index=index)
+    return pd.DataFrame({"estimate": estimate, "status": status, "block": sections, "note": notes}, index=index)
 
 
-def _coefficient_blocks(columns: UtilityColumns) -> list[str]:
+def coefficient_blocks(columns: UtilityColumns) -> list[str]:
+    """(K,) the section of the table in which each coefficient stands."""
     found: list[set[str]] = [set() for _ in columns.names]
     for column in columns.columns:
-        coefs = np.atleast_1d(np.asarray(column.coef))
-        for k in np.unique(coefs[coefs >= 0]):
-            found[k].add(_block(column))
+        shared = isinstance(column.coef, (int, np.integer))
+        coefs = (int(column.coef),) if shared else np.unique(column.coef).tolist()
+        for k in coefs:
+            if k >= 0:
+                found[k].add("Generic" if shared else BLOCKS[column.level])
     return [blocks.pop() if len(blocks) == 1 else MIXED_BLOCK for blocks in found]
-
-
-def _block(column: Column) -> str:
-    shared = isinstance(column.coef, (int, np.integer))
-    return "Generic" if shared else BLOCKS[column.level]

@@ -11,9 +11,8 @@ import pandas as pd
 
 from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
 from relocchoice.errors import OptionError
-from relocchoice.inference.hypotheses import TestResult
+from relocchoice.inference.hypotheses import TestResult, refused
 from relocchoice.inference.pooling import equality, holm
-from relocchoice.inference.refusal import refused
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.rebound import rebound
 from relocchoice.spec.labels import plain

@@ -14,9 +14,8 @@ from relocchoice.engine.problem import Problem
 from relocchoice.engine.reduce import one_thread
 from relocchoice.engine.search import reference_of
 from relocchoice.errors import OptionError, SpecificationError
-from relocchoice.inference.hypotheses import Hypotheses, LinearRestrictions, TestResult, linear_restrictions
+from relocchoice.inference.hypotheses import Hypotheses, LinearRestrictions, TestResult, linear_restrictions, refused
 from relocchoice.inference.identification import check_collinear
-from relocchoice.inference.refusal import refused
 from relocchoice.inference.restricted import eliminate, restricted_maximum, surface
 from relocchoice.inference.score_test import Information, Null, check_information, directions_of, score_statistic
 from relocchoice.results.at_maximum import why_no_maximum

@@ -190,15 +190,11 @@ def _fit_pairs(results: ChoiceResults) -> list[tuple[str, str]]:
         *penalised,
         ("LL, equal shares (null)", numbers.likelihood(results.llnull)),
         ("LL, constants only", numbers.likelihood(results.llconstants)),
-        ("Rho-squared", _ratio(results.prsquared)),
-        ("Rho-squared, adjusted", _ratio(results.prsquared_adjusted)),
+        ("Rho-squared", numbers.ratio(results.prsquared)),
+        ("Rho-squared, adjusted", numbers.ratio(results.prsquared_adjusted)),
         ("AIC", numbers.likelihood(results.aic)),
         ("BIC", numbers.likelihood(results.bic)),
     ]
-
-
-def _ratio(value: float) -> str:
-    return numbers.MISSING if math.isnan(value) else numbers.decimals(value, 4)
 
 
 def _notes(results: ChoiceResults) -> tuple[str, ...]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import narwhals.stable.v1 as nw
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.errors import Finding, SpecificationError
@@ -22,9 +20,7 @@ from relocchoice.spec.labels import (
     plain,
     said,
 )
-
-ROOT = -1
-DEEPEST = 50
+from relocchoice.spec.nest_drafts import ROOT, NestDraft, draft_of_mapping, draft_of_table, problem, structure_problems
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -64,7 +60,7 @@ class NestTree:
             parents = np.array(getattr(self, name), dtype=np.intp)
             parents.flags.writeable = False
             object.__setattr__(self, name, parents)
-        findings = _structure_problems(self.nodes, self.node_parent.tolist(), self.leaves, self.leaf_parent.tolist())
+        findings = structure_problems(self.nodes, self.node_parent.tolist(), self.leaves, self.leaf_parent.tolist())
         if findings:
             raise SpecificationError(findings)
 
@@ -84,9 +80,7 @@ class NestTree:
         """
         if not isinstance(nests, Mapping):
             raise SpecificationError(f"nests are a mapping nest -> [alternatives], not {type(nests).__name__}")
-        draft = _Draft()
-        _add_mapping(draft, nests, ROOT, 1)
-        return draft.finished()
+        return cls._of(draft_of_mapping(nests))
 
     @classmethod
     def from_table(cls, frame: Any, alternative: str, levels: Sequence[str]) -> NestTree:
@@ -104,17 +98,12 @@ class NestTree:
         SpecificationError : all problems at once: columns that are not there, an alternative in two places, a nest of
             one name in two places, names that are not text.
         """
-        columns = [alternative, *([levels] if isinstance(levels, str) else levels)]
-        table = nw.from_native(frame, eager_only=True)
-        absent = [name for name in columns if name not in table.columns]
-        if absent:
-            findings = [
-                _problem("unknown_column", f"no column {said(name)}; {hint(name, table.columns)}") for name in absent
-            ]
-            raise SpecificationError(findings)
-        draft = _Draft()
-        _add_branch(draft, _branches(table, columns, draft), ROOT)
-        return draft.finished()
+        return cls._of(draft_of_table(frame, alternative, levels))
+
+    @classmethod
+    def _of(cls, draft: NestDraft) -> NestTree:
+        parents = np.array(draft.node_parent, dtype=np.intp), np.array(draft.leaf_parent, dtype=np.intp)
+        return cls(tuple(draft.nodes), parents[0], tuple(draft.leaves), parents[1])
 
     def check(self, alternatives: Sequence[Label]) -> NestTree:
         """The tree with the labels of the data as leaves; labels are matched exactly, then by their text.
@@ -129,26 +118,8 @@ class NestTree:
             or in two.
         """
         labels = [plain(label) for label in alternatives]
-        findings: list[Finding] = []
-        named: dict[int, Label] = {}
-        for leaf, position in zip(self.leaves, find_labels(self.leaves, labels), strict=True):
-            if position is None:
-                placed = find_labels(labels, self.leaves)
-                free = [label for label, found in zip(labels, placed, strict=True) if found is None]
-                message = f"{said(leaf)} of the nests is not an alternative of the data; {hint(leaf, free or labels)}"
-                findings.append(_problem("unknown_alternative", message, leaf))
-            elif position in named:
-                message = f"{said(named[position])} and {said(leaf)} of the nests are the same alternative; keep one"
-                findings.append(_problem("repeated_alternative", message, labels[position]))
-            else:
-                named[position] = leaf
-        for position, label in enumerate(labels):
-            if position not in named:
-                message = f"alternative {said(label)} of the data stands in no nest; put it in one, or give it None"
-                findings.append(_problem("missing_alternative", message, label))
-        if findings:
-            raise SpecificationError(findings)
-        return NestTree(self.nodes, self.node_parent, tuple(labels[position] for position in named), self.leaf_parent)
+        leaves = tuple(labels[position] for position in self._positions(labels))
+        return NestTree(self.nodes, self.node_parent, leaves, self.leaf_parent)
 
     def parents_of(self, alternatives: Sequence[Label]) -> NDArray[np.intp]:
         """(J,) position in `nodes` of the nest of each alternative, in the order of the alternatives; -1 at the root.
@@ -157,9 +128,32 @@ class NestTree:
         ------
         SpecificationError : see :meth:`check`.
         """
-        leaves = self.check(alternatives).leaves
-        order = find_labels(map(plain, alternatives), leaves)
-        return self.leaf_parent[np.array(order, dtype=np.intp)]
+        parents = np.empty_like(self.leaf_parent)
+        parents[self._positions([plain(label) for label in alternatives])] = self.leaf_parent
+        return parents
+
+    def _positions(self, labels: Sequence[Label]) -> list[int]:
+        """(J,) where each leaf stands among the labels of the data; raises as :meth:`check`."""
+        findings: list[Finding] = []
+        named: dict[int, Label] = {}
+        for leaf, position in zip(self.leaves, find_labels(self.leaves, labels), strict=True):
+            if position is None:
+                placed = find_labels(labels, self.leaves)
+                free = [label for label, found in zip(labels, placed, strict=True) if found is None]
+                message = f"{said(leaf)} of the nests is not an alternative of the data; {hint(leaf, free or labels)}"
+                findings.append(problem("unknown_alternative", message, leaf))
+            elif position in named:
+                message = f"{said(named[position])} and {said(leaf)} of the nests are the same alternative; keep one"
+                findings.append(problem("repeated_alternative", message, labels[position]))
+            else:
+                named[position] = leaf
+        for position, label in enumerate(labels):
+            if position not in named:
+                message = f"alternative {said(label)} of the data stands in no nest; put it in one, or give it None"
+                findings.append(problem("missing_alternative", message, label))
+        if findings:
+            raise SpecificationError(findings)
+        return list(named)
 
     @property
     def degenerate(self) -> tuple[str, ...]:
@@ -220,178 +214,6 @@ class NestTree:
         )
 
 
-@dataclass(slots=True)
-class _Draft:
-    """A tree while it is built: the fields of :class:`NestTree` as lists, the problems, the nests they are about."""
-
-    nodes: list[Any] = field(default_factory=list)
-    node_parent: list[int] = field(default_factory=list)
-    leaves: list[Label] = field(default_factory=list)
-    leaf_parent: list[int] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    blamed: set[int] = field(default_factory=set)
-
-    def add_node(self, name: Any, parent: int) -> int:
-        """Append a nest; returns its position."""
-        self.nodes.append(name)
-        self.node_parent.append(parent)
-        return len(self.nodes) - 1
-
-    def add_leaf(self, label: Label, parent: int) -> None:
-        """Append an alternative."""
-        self.leaves.append(plain(label))
-        self.leaf_parent.append(parent)
-
-    def where(self, parent: int) -> str:
-        """The place of a nest, for messages."""
-        return "the nests" if parent == ROOT else f"nest {said(self.nodes[parent])}"
-
-    def refuse(self, rule: str, message: str, value: Any = None, nest: int = ROOT) -> None:
-        """Note a problem, of what stands in a nest, and go on, so that all of them are shown together."""
-        self.findings.append(_problem(rule, message, value))
-        self.blamed.add(nest)
-
-    def _structure(self) -> list[Finding]:
-        return _structure_problems(self.nodes, self.node_parent, self.leaves, self.leaf_parent)
-
-    def _follows(self, finding: Finding) -> bool:
-        """Whether a problem is only there because of one that was noted: what was refused is missing in the tree."""
-        if finding.rule == "empty_nest":
-            return any(self.nodes[nest] is finding.value for nest in self.blamed if nest != ROOT)
-        looping = any(noted.rule == "too_deep" for noted in self.findings)
-        return bool(self.findings) and (finding.rule == "no_alternatives" or looping)
-
-    def finished(self) -> NestTree:
-        """The tree, or all the problems."""
-        findings = self.findings + [finding for finding in self._structure() if not self._follows(finding)]
-        if findings:
-            raise SpecificationError(findings)
-        parents = np.array(self.node_parent, dtype=np.intp), np.array(self.leaf_parent, dtype=np.intp)
-        return NestTree(tuple(self.nodes), parents[0], tuple(self.leaves), parents[1])
-
-
-def _add_mapping(draft: _Draft, nests: Mapping[Label, Any], parent: int, depth: int) -> None:
-    if depth > DEEPEST:
-        draft.refuse(
-            "too_deep",
-            f"{draft.where(parent)} is more than {DEEPEST} levels deep; does it contain itself?",
-            nest=parent,
-        )
-        return
-    for name, inside in nests.items():
-        if inside is None:
-            draft.add_leaf(name, parent)
-        elif isinstance(inside, Mapping):
-            _add_mapping(draft, inside, draft.add_node(name, parent), depth + 1)
-        elif isinstance(inside, list | tuple):
-            _add_list(draft, inside, draft.add_node(name, parent), depth + 1)
-        else:
-            node = draft.add_node(name, parent)
-            draft.refuse(
-                "not_a_nest",
-                f"nest {said(name)} has {said(inside)}; write a list of alternatives, a mapping of nests, or None "
-                f"when {said(name)} is an alternative itself",
-                name,
-                node,
-            )
-
-
-def _add_list(draft: _Draft, inside: Sequence[Any], parent: int, depth: int) -> None:
-    for item in inside:
-        if isinstance(item, Mapping):
-            _add_mapping(draft, item, parent, depth)
-        elif isinstance(item, list | tuple | set | frozenset):
-            draft.refuse(
-                "not_a_nest",
-                f"{draft.where(parent)} has the list {said(item)} without a name; write {{name: [...]}}",
-                nest=parent,
-            )
-        elif _is_missing(item):
-            draft.refuse(
-                "missing_label", f"{draft.where(parent)} has a missing label among its alternatives", nest=parent
-            )
-        else:
-            draft.add_leaf(item, parent)
-
-
-@dataclass(slots=True)
-class _Branch:
-    """What stands in a nest, in order of appearance; branches by name."""
-
-    branches: dict[Any, _Branch] = field(default_factory=dict)
-    leaves: list[Label] = field(default_factory=list)
-
-
-def _branches(table: nw.DataFrame[Any], columns: Sequence[str], draft: _Draft) -> _Branch:
-    """Rows (alternative, level, level, ...) as nested branches; conflicts are noted in the draft."""
-    root = _Branch()
-    seen: dict[Label, tuple[Any, ...]] = {}
-    for label, *levels in zip(*(table.get_column(name).to_list() for name in columns), strict=True):
-        path = tuple(plain(level) for level in levels if not _is_missing(level))
-        if _is_missing(label):
-            draft.refuse("missing_label", f"column {columns[0]!r} has a missing label in a row with {list(path)}")
-            continue
-        if label in seen:
-            if seen[label] != path:
-                message = (
-                    f"alternative {said(label)} stands in {list(seen[label])} and in {list(path)}; give it one place"
-                )
-                draft.refuse("repeated_alternative", message, label)
-            continue
-        seen[label] = path
-        place = root
-        for level in path:
-            place = place.branches.setdefault(level, _Branch())
-        place.leaves.append(label)
-    return root
-
-
-def _add_branch(draft: _Draft, branch: _Branch, parent: int) -> None:
-    for name, inside in branch.branches.items():
-        _add_branch(draft, inside, draft.add_node(name, parent))
-    for label in branch.leaves:
-        draft.add_leaf(label, parent)
-
-
-def _structure_problems(
-    nodes: Sequence[Any], node_parent: Sequence[int], leaves: Sequence[Label], leaf_parent: Sequence[int]
-) -> list[Finding]:
-    """What is wrong with a tree whatever the data: names, repetitions, empty nests."""
-    findings = []
-    if len(node_parent) != len(nodes) or len(leaf_parent) != len(leaves):
-        return [_problem("structure", "a tree has one parent for each nest and each alternative")]
-    if any(not ROOT <= parent < position for position, parent in enumerate(node_parent)) or any(
-        not ROOT <= parent < len(nodes) for parent in leaf_parent
-    ):
-        return [_problem("structure", "a nest stands behind the nests it stands in, and a parent is a nest or -1")]
-    if not leaves:
-        findings.append(_problem("no_alternatives", "the nests have no alternative"))
-    for name in nodes:
-        if not isinstance(name, str) or not name.strip():
-            message = f"nest name {said(name)} is not text; nests are named in the parameters, so write e.g. "
-            message += repr(str(plain(name)))
-            findings.append(_problem("nest_name", message, name))
-    for name in dict.fromkeys(name for name in nodes if list(nodes).count(name) > 1):
-        message = f"nest name {said(name)} occurs {list(nodes).count(name)} times; give each nest a name of its own"
-        findings.append(_problem("repeated_nest", message, name))
-    filled = {*leaf_parent, *node_parent}
-    for position, name in enumerate(nodes):
-        if position not in filled:
-            message = f"nest {said(name)} is empty; put alternatives in it or leave it out"
-            findings.append(_problem("empty_nest", message, name))
-    first = find_labels(leaves, leaves)
-    for position, label in enumerate(leaves):
-        if first[position] != position:
-            places = [_place(nodes, leaf_parent[i]) for i, at in enumerate(first) if at == first[position]]
-            message = f"alternative {said(label)} stands in {' and in '.join(places)}; keep one"
-            findings.append(_problem("repeated_alternative", message, label))
-    return findings
-
-
-def _place(nodes: Sequence[Any], parent: int) -> str:
-    return "no nest" if parent == ROOT else f"nest {said(nodes[parent])}"
-
-
 def _lines(tree: NestTree, parent: int, indent: str, lambdas: Mapping[str, str]) -> Iterator[str]:
     """Lines of what stands in one nest."""
     children = _children(tree, parent)
@@ -419,11 +241,3 @@ def _first_leaf(tree: NestTree, node: int) -> int:
         if tree.node_parent[position] in inside:
             inside.add(position)
     return int(np.flatnonzero(np.isin(tree.leaf_parent, list(inside)))[0])
-
-
-def _is_missing(label: Any) -> bool:
-    return label is None or (pd.api.types.is_scalar(label) and bool(pd.isna(label)))
-
-
-def _problem(rule: str, message: str, value: Any = None) -> Finding:
-    return Finding(rule=rule, message=message, value=value)

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from relocchoice.errors import OptionError, SpecificationError
 from relocchoice.inference.covariance import Covariance
-from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
-from relocchoice.inference.tails import normal_quantile, require_alpha, two_sided
+from relocchoice.inference.hypotheses import TestResult
 from relocchoice.relocation.land.berry_elasticities import elasticities
 from relocchoice.relocation.land.berry_shares import Shares, read_shares
 from relocchoice.relocation.land.berry_system import (
@@ -30,6 +29,7 @@ from relocchoice.relocation.land.berry_system import (
 )
 from relocchoice.relocation.land.berry_table import berry_table
 from relocchoice.relocation.land.first_stage import FirstStage
+from relocchoice.results.estimates import Estimates
 from relocchoice.results.frozen import CopiedFrame, sealed
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
@@ -197,7 +197,7 @@ def _endogeneity(fit: Any, method: Method) -> TestResult:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class BerryResults:
+class BerryResults(Estimates):
     """An estimated logit of shares, with the names of the other results.
 
     p parameters, the price's first, then sigma with nests; R rows.
@@ -238,49 +238,6 @@ class BerryResults:
         """One line on where the data come from, where nobody observed them; the table begins with it."""
         return self.shares.provenance
 
-    @property
-    def params(self) -> pd.Series:
-        """(p,) estimates."""
-        return self.parameters["estimate"].rename("params")
-
-    @property
-    def bse(self) -> pd.Series:
-        """(p,) standard errors."""
-        return pd.Series(np.sqrt(np.diag(self.covariance.matrix)), index=self.parameters.index, name="bse")
-
-    @property
-    def tvalues(self) -> pd.Series:
-        """(p,) z = estimate / standard error."""
-        return (self.params / self.bse).rename("tvalues")
-
-    @property
-    def pvalues(self) -> pd.Series:
-        """(p,) two-sided p-values of :attr:`tvalues` under the standard normal distribution."""
-        return pd.Series(two_sided(self.tvalues.to_numpy()), index=self.parameters.index, name="pvalues")
-
-    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
-        """(p, 2) lower (column 0) and upper (column 1) ends of the intervals that cover with probability 1 - alpha.
-
-        Raises
-        ------
-        OptionError
-            Unless 0 < alpha < 1.
-        """
-        require_alpha(alpha)
-        half = normal_quantile(alpha / 2) * self.bse
-        return pd.DataFrame({0: self.params - half, 1: self.params + half})
-
-    def cov_params(self) -> pd.DataFrame:
-        """(p, p) covariance of the estimates."""
-        names = self.parameters.index
-        return pd.DataFrame(np.array(self.covariance.matrix), index=names, columns=names)
-
-    def wald_test(self, hypotheses: Hypotheses) -> TestResult:
-        """Wald's test of linear restrictions; see :meth:`ChoiceResults.wald_test`."""
-        names = [str(name) for name in self.parameters.index]
-        restrictions = linear_restrictions(hypotheses, names, None)
-        return wald(restrictions, self.params, self.cov_params(), groups=self.covariance.groups)
-
     def elasticities(self, alpha: float = 0.05) -> pd.DataFrame:
         """Elasticities of all shares in all prices; see :func:`relocchoice.relocation.land.berry_elasticities`."""
         return elasticities(self, alpha)
@@ -288,9 +245,6 @@ class BerryResults:
     def summary(self, format: Format = "text", alpha: float = 0.05) -> Summary:
         """The table of estimates with the strength of the instruments and the tests below it."""
         return Summary(berry_table(self, alpha), format)
-
-    def _repr_html_(self) -> str:
-        return self.summary().as_html()
 
     def __repr__(self) -> str:
         kind = "multinomial" if self.model.nest is None else "nested"

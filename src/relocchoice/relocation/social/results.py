@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from relocchoice.errors import OptionError
 from relocchoice.inference.covariance import Covariance
-from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
-from relocchoice.inference.tails import normal_quantile, require_alpha, two_sided
 from relocchoice.relocation.social.equilibria import Equilibria, of_group
 from relocchoice.relocation.social.markets import Markets
 from relocchoice.results import numbers, words
 from relocchoice.results.choice_results import ChoiceResults
+from relocchoice.results.estimates import Estimates
 from relocchoice.results.frozen import CopiedFrame, sealed
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
@@ -36,7 +35,7 @@ METHOD_WORDS = {
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SocialResults:
+class SocialResults(Estimates):
     """A :class:`SocialLogit` estimated: K coefficients, n choices in G markets among J places.
 
     Attributes
@@ -81,27 +80,6 @@ class SocialResults:
         return self.plain.provenance
 
     @property
-    def params(self) -> pd.Series:
-        """(K,) estimates."""
-        return self.parameters["estimate"].rename("params")
-
-    @property
-    def bse(self) -> pd.Series:
-        """(K,) standard errors."""
-        errors = np.sqrt(np.diag(np.asarray(self.covariance.matrix)))
-        return pd.Series(errors, index=self.parameters.index, name="bse")
-
-    @property
-    def tvalues(self) -> pd.Series:
-        """(K,) estimate / standard error."""
-        return (self.params / self.bse).rename("tvalues")
-
-    @property
-    def pvalues(self) -> pd.Series:
-        """(K,) two-sided p-values under the standard normal distribution."""
-        return pd.Series(two_sided(self.tvalues.to_numpy()), index=self.parameters.index, name="pvalues")
-
-    @property
     def df_model(self) -> int:
         """K."""
         return len(self.parameters)
@@ -115,27 +93,6 @@ class SocialResults:
     def bic(self) -> float:
         """-2 llf + log(nobs) K."""
         return -2.0 * self.llf + float(np.log(self.nobs)) * self.df_model
-
-    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
-        """(K, 2) intervals that cover with probability 1 - alpha.
-
-        Raises
-        ------
-        OptionError : unless 0 < alpha < 1.
-        """
-        require_alpha(alpha)
-        half = normal_quantile(alpha / 2) * self.bse
-        return pd.DataFrame({0: self.params - half, 1: self.params + half})
-
-    def cov_params(self) -> pd.DataFrame:
-        """(K, K) covariance of the estimates."""
-        names = self.parameters.index
-        return pd.DataFrame(np.array(self.covariance.matrix), index=names, columns=names)
-
-    def wald_test(self, hypotheses: Hypotheses, values: ArrayLike | None = None) -> TestResult:
-        """Wald's test of linear restrictions, e.g. ``"peers = 0"``; see :meth:`ChoiceResults.wald_test`."""
-        restrictions = linear_restrictions(hypotheses, [str(name) for name in self.parameters.index], values)
-        return wald(restrictions, self.params, self.cov_params(), groups=self.covariance.groups)
 
     def predict(self) -> pd.DataFrame:
         """(n, J) probabilities at the expected shares, in the order of the cases."""
@@ -190,9 +147,6 @@ class SocialResults:
     def summary(self, format: Format = "text", alpha: float = 0.05) -> Summary:
         """The table of estimates, one that prints itself in ``format``."""
         return Summary(_table(self, alpha), format)
-
-    def _repr_html_(self) -> str:
-        return self.summary().as_html()
 
     def __repr__(self) -> str:
         state = "converged" if self.converged else "NOT converged"
