@@ -197,7 +197,7 @@ class CountedProblem(Problem):
         leaders = self._leaders
         if leaders is None:
             return super().scores(free)
-        scores: Floats = self._kernel_scores(self.internal(free), leaders, self._lead(leaders)) @ self._pull
+        scores: Floats = self._kernel_scores(self.internal(free), leaders, self._lead(leaders)) @ self.pull
         return scores
 
     def probabilities(self, theta: Floats, n_alternatives: int) -> Floats:

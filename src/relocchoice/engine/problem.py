@@ -52,7 +52,9 @@ class Problem:
     lane_of : (n,) position of the case that stands for each case in the chunks, which then hold no others; None where
         every case stands for itself.
     lane_weights, lane_squares : (n,) sums of the weights, and of their squares, over the cases that a case stands for;
-        zero for cases that stand for none. Sums over the chunks take these.
+        zero for cases that stand for none. Sums over the chunks take these. One array where they are the same.
+    unit : whether all of them are one.
+    pull : (K + L, q) derivative of coefficients and shapes in the free parameters.
     """
 
     design: Design
@@ -66,10 +68,16 @@ class Problem:
     lane_of: NDArray[np.intp] | None = None
     lane_weights: Floats = field(init=False)
     lane_squares: Floats = field(init=False)
+    unit: bool = field(init=False)
+    pull: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lane_weights", self._by_lane(self.weights))
-        object.__setattr__(self, "lane_squares", self._by_lane(self.weights**2))
+        weights, squares = self._by_lane(self.weights), self._by_lane(self.weights**2)
+        squares = weights if np.array_equal(weights, squares) else squares
+        unit = squares is weights and bool((weights == 1.0).all())
+        pull = _pull(self.n_coef, self.shape_matrix) @ self.space.matrix
+        for name, value in (("lane_weights", weights), ("lane_squares", squares), ("unit", unit), ("pull", pull)):
+            object.__setattr__(self, name, value)
 
     def _by_lane(self, values: Floats) -> Floats:
         """(n,) sums over the cases that each case stands for."""
@@ -123,34 +131,21 @@ class Problem:
         """Internal parameters of the table -> coefficients and the family's shapes."""
         return theta[: self.n_coef], self.shape_constant + self.shape_matrix @ theta[self.n_coef :]
 
-    @property
-    def _pull(self) -> Floats:
-        """(K + L, q) derivative of coefficients and shapes in the free parameters."""
-        k, p = self.n_coef, len(self.space.names)
-        lift = np.zeros((k + len(self.shape_constant), p))
-        lift[:k, :k] = np.eye(k)
-        lift[k:, k:] = self.shape_matrix
-        return lift @ self.space.matrix
-
     def evaluate(self, free: Floats) -> Evaluation:
         """Log-likelihood, gradient, Hessian and outer products at a point; value -inf outside the domain."""
-        pull = self._pull
-        sums = self._sums(self.internal(free))
-        return Evaluation(
-            value=sums.value,
-            gradient=pull.T @ sums.gradient,
-            hessian=pull.T @ sums.hessian @ pull,
-            opg=pull.T @ sums.opg @ pull,
-            opg_squared=pull.T @ sums.opg_squared @ pull,
-        )
+        pull, sums = self.pull, self._sums(self.internal(free))
+        opg = pull.T @ sums.opg @ pull
+        squared = opg if sums.opg_squared is sums.opg else pull.T @ sums.opg_squared @ pull
+        return Evaluation(sums.value, pull.T @ sums.gradient, pull.T @ sums.hessian @ pull, opg, squared)
 
     def _sums(self, theta: Floats) -> Sums:
         fused, p = self._fused, self.n_coef + len(self.shape_constant)
+        alike = self.lane_squares is self.lane_weights
         if fused is not None:
-            return fused.sums(*self._kernel(theta), self.lane_weights, self.lane_squares)
+            weights, squares = None if self.unit else self.lane_weights, None if alike else self.lane_squares
+            return fused.sums(*self._kernel(theta), weights, squares)
 
         beta, shape = self._kernel(theta)
-        alike = np.array_equal(self.lane_weights, self.lane_squares)
 
         def task(item: tuple[Chunk, Family]) -> Sums:
             chunk, family = item
@@ -184,7 +179,7 @@ class Problem:
         moments = np.zeros(self.n_coef)
         for chunk in self.design.chunks:
             chunk.add_moments(moments, self.lane_weights[chunk.placement.cases])
-        return (self._pull[: self.n_coef] ** 2).T @ moments
+        return (self.pull[: self.n_coef] ** 2).T @ moments
 
     def loglik_by_case(self, free: Floats) -> Floats:
         """(n,) unweighted log-likelihoods in the order of the data."""
@@ -196,7 +191,7 @@ class Problem:
 
     def scores(self, free: Floats) -> Floats:
         """(n, q) unweighted scores of the free parameters in the order of the data."""
-        scores: Floats = self.kernel_scores(self.internal(free)) @ self._pull
+        scores: Floats = self.kernel_scores(self.internal(free)) @ self.pull
         return scores
 
     def kernel_scores(self, theta: Floats) -> Floats:
@@ -273,6 +268,15 @@ def _sums(part: Contributions, weights: Floats, squares: Floats | None, p: int) 
     opg = (part.scores * weights) @ part.scores.T
     squared = opg if squares is None else (part.scores * squares) @ part.scores.T
     return Sums(value, part.scores @ weights, part.hessian, opg, squared)
+
+
+def _pull(n_coef: int, shape_matrix: Floats) -> Floats:
+    """(K + L, p) derivative of coefficients and the family's shapes in the parameters of the table."""
+    n_shapes, n_of_table = shape_matrix.shape
+    lift = np.zeros((n_coef + n_shapes, n_coef + n_of_table))
+    lift[:n_coef, :n_coef] = np.eye(n_coef)
+    lift[n_coef:, n_coef:] = shape_matrix
+    return lift
 
 
 def _with_shape(matrix: Floats, p: int) -> Floats:

@@ -6,6 +6,7 @@ tests. Where it was not built, or a model is not one of its own, the NumPy path 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -141,19 +142,21 @@ class Fused:
     n_shape: int
     held: tuple[object, ...]
 
-    def sums(self, beta: Floats, shape: Floats, weights: Floats, squares: Floats) -> Sums:
-        """Everything of one evaluation. weights, squares : (n of the data,) case weights and their squares."""
-        if np.any(shape <= 0):
+    def sums(self, beta: Floats, shape: Floats, weights: Floats | None, squares: Floats | None) -> Sums:
+        """Everything of one evaluation.
+
+        Parameters
+        ----------
+        weights : (n of the data,) case weights; None: ones. squares : their squares; None: the weights themselves.
+        """
+        if (shape <= 0).any():
             return nowhere(self.n_coef + self.n_shape)
-        w = self._placed(weights)
-        differ = None if np.array_equal(weights, squares) else self._placed(squares)
-        unit = differ is None and bool((w == 1.0).all())
         p = self.n_coef + self.n_shape
         out = np.empty(1 + p + 3 * p * p)
-        self._call(beta, shape, None if unit else w, differ, out, None)
+        self._call(beta, shape, self._placed(weights), self._placed(squares), out, None)
         hessian, opg, squared = out[1 + p :].reshape(3, p, p)
-        value = float(out[0]) if np.isfinite(out[0]) else -np.inf
-        return Sums(value, out[1 : 1 + p], hessian, opg, opg if differ is None else squared)
+        value = float(out[0]) if math.isfinite(out[0]) else -math.inf
+        return Sums(value, out[1 : 1 + p], hessian, opg, opg if squares is None else squared)
 
     def loglik(self, beta: Floats, shape: Floats, n_cases: int) -> Floats:
         """(n of the data,) log-likelihoods; zero for cases that do not stand in the chunks."""
@@ -165,8 +168,10 @@ class Fused:
         out[slice(self.n_cases) if self.order is None else self.order] = by_position
         return out
 
-    def _placed(self, values: Floats) -> Floats:
-        return np.ascontiguousarray(values) if self.order is None else values[self.order]
+    def _placed(self, values: Floats | None) -> Floats | None:
+        if values is None or self.order is not None:
+            return None if values is None else values[self.order]
+        return np.ascontiguousarray(values)
 
     def _call(
         self,
