@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from relocchoice.data.provenance import said
+
 
 def sealed(record: Any) -> Any:
     """The record with read-only arrays: copies, unless they are read-only already; anything else as it is."""
@@ -28,7 +30,7 @@ def _read_only(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 class CopiedFrame:
-    """A slot whose frame is copied on its way in and out.
+    """A slot whose frame is copied on its way in and out, and says where the record's data come from.
 
     Read-only columns would not do: a frame's columns can be replaced whatever they hold.
     """
@@ -37,7 +39,7 @@ class CopiedFrame:
         self._slot = slot
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else _copied(self._slot.__get__(instance, owner))
+        return self if instance is None else said(_copied(self._slot.__get__(instance, owner)), instance)
 
     def __set__(self, instance: Any, value: Any) -> None:
         self._slot.__set__(instance, _copied(value))

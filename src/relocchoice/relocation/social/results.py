@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from relocchoice.data.provenance import begun, traced_record
 from relocchoice.errors import OptionError
 from relocchoice.inference.covariance import Covariance
 from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
@@ -21,7 +22,7 @@ from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.frozen import CopiedFrame, sealed
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 if TYPE_CHECKING:
     from relocchoice.relocation.social.model import SocialLogit
@@ -35,6 +36,7 @@ METHOD_WORDS = {
 }
 
 
+@traced_record
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SocialResults:
     """A :class:`SocialLogit` estimated: K coefficients, n choices in G markets among J places.
@@ -196,10 +198,11 @@ class SocialResults:
 
     def __repr__(self) -> str:
         state = "converged" if self.converged else "NOT converged"
-        return (
+        told = (
             f"<SocialResults: {METHOD_WORDS[self.method]}, {self.df_model} estimated parameters, {self.n_cases} cases "
             f"in {len(self.expected)} markets, log-likelihood {self.llf:.6g}, {state}>"
         )
+        return begun(self.provenance, told)
 
 
 for _name in ("parameters", "expected", "observed"):
