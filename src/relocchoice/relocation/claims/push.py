@@ -92,6 +92,18 @@ def encompassing(data: ChoiceData) -> Encompassing:
     )
 
 
+def adds(data: ChoiceData, group: str, beside: str) -> TestResult:
+    """Test that one of the two groups of variables, price or technology, adds nothing to a model with the other.
+
+    Parameters
+    ----------
+    data : as for :func:`encompassing`.
+    group, beside : :data:`PRICE` and :data:`TECHNOLOGY`, or the reverse.
+    """
+    union, small = _fit(data, OTHERS | {group, beside}), _fit(data, OTHERS | {beside})
+    return _adds(union, small, f"{group} add nothing to {beside}")
+
+
 def push_choices(survey: Survey) -> ChoiceData:
     """Where manufacturing facilities go, with the attributes of places that the two models need."""
     data = survey.choice_data("destination")
