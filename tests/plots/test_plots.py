@@ -488,12 +488,12 @@ def test_no_figure_is_left_open_without_pyplot():
 
 
 def test_labels_of_several_lines_do_not_overlap_in_a_tree() -> None:
-    leaves = [f"manufacturing facility > {place}" for place in ("township", "Wenzhou", "Shanghai", "Beijing")]
-    tree = rc.NestTree.from_dict({"R&D": None, "near": leaves[:2], "far": leaves[2:]})
+    leaves = [f"manufacturing facility > county seat {k}" for k in range(12)]
+    tree = rc.NestTree.from_dict({"R&D": None, "near": leaves[:6], "far": leaves[6:]})
     ax = plots.nest_tree(tree)
     figure = ax.get_figure()
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in ax.texts if text.get_text().startswith("manufacturing")]
-    assert len(boxes) == 4
+    assert len(boxes) == 12
     ends = sorted((box.y0, box.y1) for box in boxes)
     assert all(one[1] <= other[0] for one, other in pairwise(ends))
