@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -10,7 +11,7 @@ import pytest
 
 from relocchoice.cli import app, simulate
 from relocchoice.data.files import read_table
-from relocchoice.relocation.survey import simulate_survey
+from relocchoice.relocation.survey import simulate_survey, write
 from relocchoice.relocation.survey.firms import Margins
 from relocchoice.relocation.survey.write import FileFormat, write_survey
 
@@ -47,6 +48,18 @@ def test_files_hold_the_survey_and_its_provenance(
     assert truth.to_dict() == survey.truth.params().to_dict()
     assert (folder / "README.txt").read_text(encoding="utf-8").splitlines()[0] == LINE
     assert sorted(path.name for path in folder.parent.iterdir()) == ["survey"]
+
+
+def test_text_is_the_same_with_and_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    survey = simulate_survey(95, 3)
+    fast = write_survey(survey, tmp_path / "fast")
+    monkeypatch.setattr(write, "find_spec", lambda name: None)
+    slow = write_survey(survey, tmp_path / "slow")
+    for name in ("firms", "events", "destinations", "ties", "truth", "shift"):
+        one, other = (folder / f"{name}.csv" for folder in (fast, slow))
+        pd.testing.assert_frame_equal(read_table(one), read_table(other), check_exact=True)
+        plain = re.sub(r"\.0(?=[,\n])", "", other.read_text(encoding="utf-8"))
+        assert one.read_text(encoding="utf-8") == plain
 
 
 def test_every_text_says_so_in_its_first_line(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from matplotlib import pyplot
 import relocchoice as rc
 from relocchoice import plots
 from relocchoice.data.files import read_table
-from relocchoice.data.provenance import joint_provenance
+from relocchoice.data.provenance import begun, joint_provenance
 from relocchoice.errors import DataError
-from relocchoice.results.table import begun, shared_provenance
+from relocchoice.results.table import shared_provenance
 
 mpl.use("agg")
 
@@ -56,7 +56,7 @@ def test_frames_hand_it_to_data_and_data_to_data(frame: pd.DataFrame, data: rc.C
     assert data.select(slice(0, 20)).provenance == LINE
     assert data.with_weights(np.ones(200), "frequency").provenance == LINE
     assert data.with_provenance("").provenance == ""
-    assert f"provenance:   {LINE}" in repr(data)
+    assert repr(data).splitlines()[0] == f"[{LINE}] ChoiceData"
     wide = frame.pivot_table(index="case", columns="place", values="cost").reset_index()
     wide["took"] = frame.loc[frame["chosen"], "place"].to_numpy()
     wide.attrs["provenance"] = LINE
@@ -206,3 +206,14 @@ def test_other_first_lines_are_left_alone(tmp_path: Path) -> None:
     read = read_table(path)
     assert list(read.columns) == ["#case", "place"]
     assert read.attrs == {}
+
+
+def test_a_pyarrow_table_keeps_what_a_parquet_file_says(frame: pd.DataFrame, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    frame.to_parquet(tmp_path / "table.parquet", index=False)
+    table = parquet.read_table(tmp_path / "table.parquet")
+    roles = {"case": "case", "alternative": "place", "chosen": "chosen"}
+    assert rc.ChoiceData.from_long(table, **roles).provenance == LINE
+    assert joint_provenance(table, LINE) == LINE
+    for metadata in (None, {b"PANDAS_ATTRS": b"no json"}, {b"pandas": b"{}"}, {b"PANDAS_ATTRS": b"[1]"}):
+        assert rc.ChoiceData.from_long(table.replace_schema_metadata(metadata), **roles).provenance == ""

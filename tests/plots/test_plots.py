@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -484,3 +485,15 @@ def test_no_figure_is_left_open_without_pyplot():
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", code, f"{folder}/x.png"]
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def test_labels_of_several_lines_do_not_overlap_in_a_tree() -> None:
+    leaves = [f"manufacturing facility > county seat {k}" for k in range(12)]
+    tree = rc.NestTree.from_dict({"R&D": None, "near": leaves[:6], "far": leaves[6:]})
+    ax = plots.nest_tree(tree)
+    figure = ax.get_figure()
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts if text.get_text().startswith("manufacturing")]
+    assert len(boxes) == 12
+    ends = sorted((box.y0, box.y1) for box in boxes)
+    assert all(one[1] <= other[0] for one, other in pairwise(ends))

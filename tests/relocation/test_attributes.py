@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow
 import pytest
 
 import relocchoice as rc
@@ -331,6 +332,36 @@ def test_what_is_assumed_stands_below_a_fit() -> None:
     fit = rc.MultinomialLogit("chosen ~ land_price | 0").fit(data)
     assert note in " ".join(str(fit.summary()).split())
     assert note in rc.ChoiceData.from_long(data.row_frame(), case="case", alternative="place", chosen=None).notes
+
+
+@pytest.mark.parametrize("kind", ["pandas", "pyarrow", "polars", "dict"])
+def test_any_frame_gets_the_note(kind: str) -> None:
+    plain = long_table().reset_index(drop=True).assign(case=[0, 0, 1, 1], dest=["a", "b", "a", "b"], wage=7.0)
+    plain.attrs["provenance"] = "drawn by hand"
+    frame: Any = {
+        "pandas": lambda: plain,
+        "pyarrow": lambda: pyarrow.Table.from_pandas(plain),
+        "polars": lambda: pl.from_pandas(plain),
+        "dict": lambda: plain.to_dict("list"),
+    }[kind]()
+    joined = attributes.join(frame, attributes=["land_price", "fdi"])
+    data = rc.ChoiceData.from_long(joined, case="case", alternative="dest")
+    assert data.provenance == ("drawn by hand" if kind in ("pandas", "pyarrow") else "")
+    assert bool(data.notes) == (kind in ("pandas", "pyarrow"))
+    noted = attributes.noted(data)
+    assert len(noted.notes) == 1
+    assert noted.notes[0] == attributes.join(plain, attributes=["land_price", "fdi"]).attrs["notes"][0]
+    assert "wage" not in noted.notes[0]  # a column of that name with figures of the user's own
+    assert attributes.noted(noted).notes == noted.notes
+    assert rc.ChoiceData.from_long(noted.row_frame(), case="case", alternative="dest").notes == noted.notes
+
+
+def test_data_without_the_keys_or_the_figures_have_no_note() -> None:
+    frame = long_table().reset_index(drop=True).assign(case=[0, 0, 1, 1], dest=["a", "b", "a", "b"])
+    data = rc.ChoiceData.from_long(frame, case="case", alternative="dest")
+    assert attributes.noted(data).notes == ()
+    with pytest.raises(DataError, match="'where'"):
+        attributes.noted(data, place="where")
 
 
 @pytest.mark.parametrize("kind", ["polars", "lazy", "category", "dict"])

@@ -236,3 +236,16 @@ def test_too_few_firms_are_refused_in_words() -> None:
         claims.simulated_claims(simulate_survey(40, 1, margins="expected"))
     with pytest.raises(OptionError, match="survey"):
         claims.simulated_claims("firms")  # type: ignore[arg-type]
+
+
+def test_every_test_of_simulated_firms_says_so(survey) -> None:
+    line = survey.provenance.line
+    for claim in (claims.relational_lock_in(survey), claims.cluster_migration(survey)):
+        assert claim.tests
+        assert all(str(test).startswith(f"[{line}] H0") for _, test in claim.tests)
+        assert "H0" in str(claim)
+        assert str(claim).count(line) == 1  # in the title; the sentences below need not repeat it
+    found = claims.encompassing(claims.push_choices(survey))
+    assert repr(found).startswith(f"[{line}]")
+    assert str(found.price_adds).startswith(f"[{line}] H0")
+    assert str(found.vuong).startswith(f"[{line}] H0")

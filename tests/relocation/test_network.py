@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -201,6 +202,64 @@ def test_skipped_years_are_said_and_may_be_named():
     stock = network.group_stock(whole, firms, group="town", window="last")
     assert stock.notes == ()
     assert stock.wide().loc[(3, 2005), "a"] == 0
+
+
+YEARS = ["2000-01-01", "2001-01-01", "2005-01-01"]
+
+
+@pytest.mark.parametrize(
+    ("when", "note"),
+    [
+        (pd.to_datetime(YEARS), "2005-01-01 is 2001-01-01"),
+        (pd.to_datetime(["2000-01-31", "2000-02-29", "2000-04-30"]), "2000-04-30 is 2000-02-29"),
+        (pd.to_datetime(["2000-03-05", "2000-03-12", "2000-03-26"]), "2000-03-26 is 2000-03-12"),
+        (pd.to_datetime(["2000-03-05 06:00", "2000-03-05 12:00", "2000-03-06 12:00"]), "12:00:00 is 2000-03-05 12"),
+        (pd.to_datetime(YEARS).tz_localize("Asia/Shanghai"), "2005-01-01 is 2001-01-01"),
+        (pd.PeriodIndex(["2000Q1", "2000Q2", "2000Q4"], freq="Q"), "2000Q4 is 2000Q2"),
+        (pd.Index([2000.0, 2001.0, 2005.0]), "2005.0 is 2001.0"),
+        (pd.Index([0.25, 0.5, 1.0]), "1.0 is 0.5"),
+        (pd.to_datetime(["2000-01-01", "2001-01-01", "2002-01-01"]), ""),
+        (pd.to_datetime(["2000-01-01", "2000-04-01", "2000-07-01"]), ""),
+        (pd.to_datetime(["2000-01-31", "2000-02-29", "2000-03-31"]), ""),
+        (pd.to_datetime(["2000-02-27", "2000-02-28", "2000-02-29"]), ""),
+        (pd.PeriodIndex(["2000Q3", "2000Q4", "2001Q1"], freq="Q"), ""),
+        (pd.Index([0.1, 0.2, 0.30000000000000004]), ""),
+    ],
+)
+def test_skipped_dates_are_said(when: pd.Index, note: str) -> None:
+    moves = pd.DataFrame({"firm": [1, 2, 3], "place": ["a", "a", "b"], "date": when})
+    firms = pd.DataFrame({"firm": [1, 2, 3], "town": "x"})
+    held = network.Moves.read(moves, firm="firm", place="place", period="date")
+    notes = " ".join(network.group_stock(held, firms, group="town", window="last").notes)
+    assert bool(notes) == bool(note)
+    assert note in notes
+
+
+@pytest.mark.parametrize("kind", ["polars", "pyarrow", "objects"])
+def test_dates_of_other_frames_are_dates(kind: str) -> None:
+    polars = pytest.importorskip("polars")
+    dates = [date.fromisoformat(text) for text in YEARS]
+    frame = polars.DataFrame({"firm": [3, 1, 2], "place": ["b", "a", "a"], "date": [dates[2], *dates[:2]]})
+    frame = {"polars": frame, "pyarrow": frame.to_arrow(), "objects": pd.DataFrame(frame.to_dict(as_series=False))}[
+        kind
+    ]
+    held = network.Moves.read(frame, firm="firm", place="place", period="date")
+    assert list(map(str, held.periods)) == YEARS
+    assert "2005-01-01 is 2001-01-01" in held.notes[0]
+    assert "years, quarters or months" in held.notes[0]
+
+
+def test_skipped_dates_may_be_named() -> None:
+    moves = pd.DataFrame({"firm": [1, 2, 3], "place": ["a", "a", "b"], "date": pd.to_datetime(YEARS)})
+    firms = pd.DataFrame({"firm": [1, 2, 3], "town": "x"})
+    roles = {"firm": "firm", "place": "place", "period": "date"}
+    bridged = network.group_stock(network.Moves.read(moves, **roles), firms, group="town", window="last")
+    assert "make a column of years, quarters or months" in bridged.notes[0]
+    assert bridged.wide().loc[(3, "2005-01-01"), "a"] == 1
+    years = pd.date_range("2000", "2005", freq="YS")
+    whole = network.group_stock(network.Moves.read(moves, **roles, periods=years), firms, group="town", window="last")
+    assert whole.notes == ()
+    assert whole.wide().loc[(3, "2005-01-01"), "a"] == 0
 
 
 def test_joining_keeps_both_lines():

@@ -507,3 +507,17 @@ def test_results_and_cascade_begin_with_the_provenance(data, model):
     assert found.provenance == line
     assert found.summary().table.title.startswith(f"[{line}] Group migration")
     assert model.fit(data, "npl").summary().table.title.startswith("Logit with")
+
+
+def test_what_a_fit_hands_out_says_where_its_data_come_from() -> None:
+    line = "simulated by hand"
+    data = choices(0, 1.0, markets=10).with_provenance(line)
+    fit = SocialLogit("chosen ~ cost + peers", group="town").fit(data, "npl")
+    market = fit.expected.index[0]
+    for frame in (fit.params, fit.bse, fit.conf_int(), fit.expected, fit.stability, fit.predict()):
+        assert frame.attrs["provenance"] == line
+    assert fit.multiplicity([market]).attrs["provenance"] == line
+    assert fit.equilibria(market).shares.attrs["provenance"] == line
+    assert fit.equilibria(market).summary().table.title.startswith(f"[{line}]")
+    assert repr(fit).startswith(f"[{line}]")
+    assert str(fit.wald_test("peers = 0")).startswith(f"[{line}]")

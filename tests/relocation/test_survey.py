@@ -284,7 +284,7 @@ def test_all_that_is_made_of_it_says_so_first(survey: Survey, large: Survey, tmp
     data = large.choice_data("destination")
     line = large.provenance.line
     assert data.provenance == line
-    assert repr(data).splitlines()[1].split(maxsplit=1)[1] == line
+    assert repr(data).splitlines()[0] == f"[{line}] ChoiceData"
     fit = large.truth.model("destination").fit(data)
     assert fit.provenance == line
     loaded = rc.load(fit.save(tmp_path / "fit.relocchoice"))

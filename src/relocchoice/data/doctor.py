@@ -19,6 +19,7 @@ from relocchoice.data.counts import convert_counts
 from relocchoice.data.draft import Missing, Policy, SingleAlternative, require_option
 from relocchoice.data.labels import plain_label, show
 from relocchoice.data.long import convert_long
+from relocchoice.data.provenance import begun, traced
 from relocchoice.data.wide import convert_wide
 from relocchoice.errors import DataError, Finding, OptionError
 
@@ -36,11 +37,13 @@ class DoctorReport:
     warnings : what does not: missing values of columns that a model need not use, alternatives nobody
         chose, numeric columns that no model could use as they are (constant, the same within every case, collinear).
     notes : what reading the table drops or assumes; empty when it cannot be read.
+    provenance : one line on where the table comes from, where nobody observed it.
     """
 
     findings: tuple[Finding, ...]
     warnings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    provenance: str = ""
 
     @property
     def ok(self) -> bool:
@@ -72,13 +75,15 @@ class DoctorReport:
 
     def _head(self) -> str:
         state = "the table can be read" if self.ok else "the table cannot be read"
-        return f"Data doctor: {state}; {_number(len(self.findings), 'error')}, {_number(len(self.warnings), 'warning')}"
+        counts = f"{_number(len(self.findings), 'error')}, {_number(len(self.warnings), 'warning')}"
+        return begun(self.provenance, f"Data doctor: {state}; {counts}")
 
 
 def _number(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+@traced
 def doctor(
     frame: Any,
     *,

@@ -22,6 +22,7 @@ from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.draft import unique_name
 from relocchoice.data.frames import missing_values, pick, read_frame
 from relocchoice.data.labels import index_of, plain_label, show
+from relocchoice.data.provenance import carried
 from relocchoice.errors import DataError, Finding
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def from_event_counts(
         findings = _stated(stated, events, flags, count)
         if findings:
             raise DataError(findings)
-    return data
+    return carried(data, table)
 
 
 def _read_counts(counts: pd.Series, events: pd.Series, alternatives: pd.Series) -> pd.Series:

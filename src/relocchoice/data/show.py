@@ -8,11 +8,11 @@ import numpy as np
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.labels import show_some
+from relocchoice.data.provenance import begun
 
 
 def _facts(data: ChoiceData) -> list[tuple[str, str]]:
     sizes = np.diff(data.offsets)
-    first = [("provenance", data.provenance)] if data.provenance else []
     if not len(sizes):
         spread = "none"
     elif sizes.min() == sizes.max():
@@ -20,7 +20,6 @@ def _facts(data: ChoiceData) -> list[tuple[str, str]]:
     else:
         spread = f"{sizes.min()} to {sizes.max()} alternatives, {sizes.mean():.4g} on average"
     facts = [
-        *first,
         ("cases", f"{data.n_cases:,}"),
         ("alternatives", f"{data.n_alternatives:,}: {show_some(data.alternatives)}"),
         ("choice sets", spread),
@@ -50,10 +49,11 @@ def _chosen(data: ChoiceData) -> str:
 
 def as_text(data: ChoiceData) -> str:
     """A few lines of plain text."""
-    return "ChoiceData\n" + "\n".join(f"  {name + ':':<14}{text}" for name, text in _facts(data))
+    facts = (f"  {name + ':':<14}{text}" for name, text in _facts(data))
+    return "\n".join((begun(data.provenance, "ChoiceData"), *facts))
 
 
 def as_html(data: ChoiceData) -> str:
     """A small table for notebooks."""
     rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in _facts(data))
-    return f"<table><caption>ChoiceData</caption>{rows}</table>"
+    return f"<table><caption>{escape(begun(data.provenance, 'ChoiceData'))}</caption>{rows}</table>"

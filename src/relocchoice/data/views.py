@@ -17,7 +17,7 @@ from relocchoice.data.draft import require_option
 from relocchoice.data.frames import Columns, comparable, missing_values, pick
 from relocchoice.data.labels import plain_label, show
 from relocchoice.data.missing import missing_value
-from relocchoice.data.provenance import marked
+from relocchoice.data.provenance import marked, traced
 from relocchoice.data.shared import alike
 from relocchoice.errors import DataError, Finding
 
@@ -140,6 +140,7 @@ def varies_within_case(data: ChoiceData, name: str) -> bool:
     return bool(_differs(data, _row_level(data, name)).any())
 
 
+@traced
 def choice_shares(data: ChoiceData) -> pd.DataFrame:
     """See :meth:`ChoiceData.choice_shares`."""
     if data.chosen is None:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from relocchoice.data.provenance import begun
 from relocchoice.errors import SpecificationError
 from relocchoice.inference.linear_expressions import linear_equations
 from relocchoice.inference.tails import chi2_tail
@@ -38,6 +39,7 @@ class TestResult:
     null : the hypothesis in words.
     distribution : distribution under the null, e.g. ``"chi2(2)"``; empty where the test does not apply.
     message : why the test does not apply, or what was done to make it apply; else empty.
+    provenance : one line on where the data come from, where nobody observed them.
     """
 
     # pytest would otherwise try to collect this class in every test module that imports it
@@ -49,6 +51,7 @@ class TestResult:
     null: str
     distribution: str
     message: str = ""
+    provenance: str = ""
 
     @property
     def applies(self) -> bool:
@@ -61,11 +64,16 @@ class TestResult:
     def _repr_html_(self) -> str:
         return f"<p>{escape(str(self))}</p>"
 
-    def __str__(self) -> str:
+    @property
+    def sentence(self) -> str:
+        """Hypothesis and outcome, for tables that begin with where the data come from themselves."""
         if not self.applies:
             return f"H0: {self.null}: {self.message}"
         told = f" ({self.message})" if self.message else ""
         return f"H0: {self.null}: {self.distribution} = {self.statistic:.6g}, p = {self.pvalue:.4g}{told}"
+
+    def __str__(self) -> str:
+        return begun(self.provenance, self.sentence)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

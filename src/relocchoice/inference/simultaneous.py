@@ -13,6 +13,7 @@ u, P(max |t| <= q) is the chi-squared probability of (q / max |A u|)^2, so only 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from itertools import combinations
 from numbers import Integral
 from typing import Any, Literal, get_args
@@ -22,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
+from relocchoice.data.provenance import begun, traced
 from relocchoice.errors import OptionError, SpecificationError
 from relocchoice.inference.tails import normal_quantile, require_alpha
 
@@ -64,6 +66,7 @@ class FactorOrder:
     critical : quantile behind ``intervals``.
     alpha : 1 - the probability that all intervals, and all rank sets, hold together.
     against, best : as asked for.
+    provenance : one line on where the data come from, where nobody observed them.
     """
 
     intervals: pd.DataFrame
@@ -72,15 +75,18 @@ class FactorOrder:
     alpha: float
     against: Against
     best: Best
+    provenance: str = ""
 
     def __str__(self) -> str:
-        return "\n".join((self.words(), "", self.ranks.to_string(), "", self.intervals.to_string()))
+        return "\n".join(
+            (begun(self.provenance, self.words()), "", self.ranks.to_string(), "", self.intervals.to_string())
+        )
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.words()}</p>{self.ranks.to_html()}{self.intervals.to_html()}"
+        return f"<p>{escape(begun(self.provenance, self.words()))}</p>{self.ranks.to_html()}{self.intervals.to_html()}"
 
     def words(self) -> str:
         """What the intervals are, in one sentence."""
@@ -95,6 +101,7 @@ class FactorOrder:
         )
 
 
+@traced
 def factor_order(
     estimates: pd.Series,
     covariance: Any,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from relocchoice.engine.bind import degenerate_lambdas
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LEAF_HEIGHT = 0.27
 _LEAF_WIDTH, _NEST_WIDTH = 20, 18
 _CHARACTER = 0.085
+_LINE = 0.52  # a further line of an alternative, in heights of one with a single line
 # in levels of the tree, of which one is _LEVEL inches: where the root stands, and the alternatives behind the last nest
 _ROOT, _LAST, _LEVEL = 0.3, 0.62, 1.05
 
@@ -53,18 +54,19 @@ def nest_tree(
         raise OptionError("nest_tree() draws a nested logit or a NestTree; this model has no nests")
     labels = labels or {}
     leaves = [style.label(labels.get(str(leaf), leaf), _LEAF_WIDTH) for leaf in tree.leaves]
-    depth, height = _places(tree)
+    rows = _rows(leaves)
+    depth, height = _places(tree, rows)
     edge = max(depth, default=0.0) + _LAST
     room = _CHARACTER * max(display_width(line) for text in leaves for line in text.split("\n"))
     width = max(style.COLUMN_WIDTH, _LEVEL * (edge - _ROOT) + room)
-    ax = style.axes(ax, 0.25 + _LEAF_HEIGHT * (len(tree.leaves) + 0.45 * len(tree.nodes)), width, of=[fit])
-    _branches(ax, tree, depth, height, edge)
+    ax = style.axes(ax, 0.25 + _LEAF_HEIGHT * (rows[-1] - rows[0] + 1.0 + 0.45 * len(tree.nodes)), width, of=[fit])
+    _branches(ax, tree, rows, depth, height, edge)
     _boxes(ax, fit, tree, depth, height, labels, errors)
-    for place, text in enumerate(leaves):
+    for place, text in zip(rows, leaves, strict=True):
         options = style.text_options([text])
         ax.text(edge + 0.04, place, text, ha="left", va="center", fontsize=style.SMALL, **options)
     ax.set_xlim(_ROOT - 0.08, _ROOT + (edge - _ROOT) * width / max(width - room, 1.0))
-    ax.set_ylim(len(tree.leaves) - 0.4, -0.6)
+    ax.set_ylim(rows[-1] + 0.6, rows[0] - 0.6)
     ax.set_axis_off()
     return ax
 
@@ -119,7 +121,13 @@ def _lambdas(fit: ChoiceResults, errors: bool) -> dict[str, tuple[str, bool]]:
     return shown
 
 
-def _places(tree: NestTree) -> tuple[list[float], list[float]]:
+def _rows(leaves: Sequence[str]) -> list[float]:
+    """(J,) height of each alternative from the top, one apart where their labels have one line."""
+    sizes = [1.0 + _LINE * text.count("\n") for text in leaves]
+    return [sum(sizes[:at]) + (size - 1.0) / 2 for at, size in enumerate(sizes)]
+
+
+def _places(tree: NestTree, rows: Sequence[float]) -> tuple[list[float], list[float]]:
     """(M,) depth of each nest, the first level 1; (M,) height, the middle of its outermost alternatives."""
     depth: list[float] = []
     for parent in tree.node_parent.tolist():
@@ -127,16 +135,18 @@ def _places(tree: NestTree) -> tuple[list[float], list[float]]:
     spans: list[list[float]] = [[] for _ in tree.nodes]
     for leaf, parent in enumerate(tree.leaf_parent.tolist()):
         while parent != ROOT:
-            spans[parent].append(float(leaf))
+            spans[parent].append(rows[leaf])
             parent = int(tree.node_parent[parent])
     return depth, [(min(span) + max(span)) / 2 for span in spans]
 
 
-def _branches(ax: Axes, tree: NestTree, depth: list[float], height: list[float], edge: float) -> None:
-    root = (len(tree.leaves) - 1) / 2
+def _branches(
+    ax: Axes, tree: NestTree, rows: Sequence[float], depth: list[float], height: list[float], edge: float
+) -> None:
+    root = (rows[0] + rows[-1]) / 2
     look: dict[str, Any] = {"color": style.GREY, "linewidth": 0.9, "zorder": 0}
     ends = [(depth[node], height[node], parent) for node, parent in enumerate(tree.node_parent.tolist())]
-    ends += [(edge, float(leaf), parent) for leaf, parent in enumerate(tree.leaf_parent.tolist())]
+    ends += [(edge, rows[leaf], parent) for leaf, parent in enumerate(tree.leaf_parent.tolist())]
     for x, y, parent in ends:
         start, level = (_ROOT, root) if parent == ROOT else (depth[parent], height[parent])
         # behind the parent's box, so that siblings leave from one line

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.frozen import FrozenMap
-from relocchoice.data.provenance import joint_provenance
+from relocchoice.data.provenance import begun, joint_provenance
 from relocchoice.data.universe import with_alternatives
 from relocchoice.engine.bind import bind
 from relocchoice.engine.problem import Problem
@@ -34,7 +34,7 @@ from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 from relocchoice.spec.labels import plain
 
 Floats = NDArray[np.float64]

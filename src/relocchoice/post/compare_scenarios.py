@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.labels import show_some
-from relocchoice.data.provenance import joint_provenance
+from relocchoice.data.provenance import joint_provenance, traced
 from relocchoice.errors import OptionError
 from relocchoice.post.inferred import Inferred, Interval, Sampling, infer, ordered_index, weights_note
 from relocchoice.post.money import marginal_utility
@@ -131,6 +131,7 @@ def _compared(
     return _Part(frames, tuple(notes), found.how)
 
 
+@traced
 def predict_scenario(fit: ChoiceResults, scenario: Scenario, data: ChoiceData | None = None) -> pd.DataFrame:
     """(n, J) probabilities under a scenario, the new alternatives last; zero where an alternative is not available."""
     if not isinstance(scenario, Scenario):

@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from relocchoice.data.provenance import begun, traced_record
 from relocchoice.errors import OptionError
 from relocchoice.inference.tails import normal_quantile, require_alpha, two_sided
 from relocchoice.results import numbers
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 if TYPE_CHECKING:
     from relocchoice.results.choice_results import ChoiceResults
@@ -57,6 +58,7 @@ class Sampling:
                 raise OptionError.of(name, value, f"a whole number of at least {least}")
 
 
+@traced_record
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Derived:
     """Figures derived from a fit, with their errors.

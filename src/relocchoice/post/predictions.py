@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
-from relocchoice.data.provenance import joint_provenance
+from relocchoice.data.provenance import joint_provenance, traced
 from relocchoice.errors import DataError, OptionError, SpecificationError
 from relocchoice.post.derivatives import prepared, sums
 from relocchoice.post.effects import availability, group_weights, tidy
@@ -138,6 +138,7 @@ def _inside(fit: ChoiceResults, data: ChoiceData) -> dict[str, list[int]]:
     return inside
 
 
+@traced
 def tree_probabilities(fit: ChoiceResults, data: ChoiceData | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Of each case, the probability of every nest, and of every alternative and nest within the nest it stands in.
 
@@ -187,6 +188,7 @@ def _seen(fit: ChoiceResults, data: ChoiceData | None) -> _Seen:
     return _Seen(fit.predict(data).to_numpy(), held.chosen, weights, list(map(plain, held.alternatives)))
 
 
+@traced
 def calibration(fit: ChoiceResults, data: ChoiceData | None = None, bins: int = 10) -> pd.DataFrame:
     """Observed against predicted by size of the predicted probability, over all pairs of a case and an alternative.
 
@@ -222,6 +224,7 @@ def calibration(fit: ChoiceResults, data: ChoiceData | None = None, bins: int = 
     return pd.DataFrame(frame, index=pd.RangeIndex(1, int(keep.sum()) + 1, name="bin"))
 
 
+@traced
 def hit_table(fit: ChoiceResults, data: ChoiceData | None = None, expected: bool = False) -> pd.DataFrame:
     """(J, J) weighted numbers of cases, what was chosen x what was predicted.
 
@@ -241,6 +244,7 @@ def hit_table(fit: ChoiceResults, data: ChoiceData | None = None, expected: bool
     return pd.DataFrame(table, index=index, columns=pd.Index(seen.labels, name="predicted", tupleize_cols=False))
 
 
+@traced
 def scores(fit: ChoiceResults, data: ChoiceData | None = None) -> pd.Series:
     """How well the predictions do: ``log score``, ``Brier score``, ``hit rate``, weighted means, and ``cases``."""
     seen = _seen(fit, data)

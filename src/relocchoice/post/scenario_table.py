@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from relocchoice.data.provenance import begun
 from relocchoice.results import numbers
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 MOST_SHOWN = 60
 HEADS = {"zero sum": "Zero sum", "nested logit": "Nested logit", "positive sum": "Positive sum"}

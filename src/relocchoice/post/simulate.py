@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
-from relocchoice.data.provenance import joint_provenance
+from relocchoice.data.provenance import begun, joint_provenance
 from relocchoice.errors import OptionError, SpecificationError
 from relocchoice.post.gev_draws import check_lambdas, errors_from, n_uniforms
 from relocchoice.post.inferred import weights_note
@@ -26,7 +26,7 @@ from relocchoice.results import numbers
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 if TYPE_CHECKING:
     from relocchoice.results.choice_results import ChoiceResults

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.groups import group_codes
+from relocchoice.data.provenance import begun
 from relocchoice.engine.penalty import Objective as Penalised
 from relocchoice.engine.reduce import one_thread
 from relocchoice.engine.replicate import CONVERGED, Work, log_likelihood, refit
@@ -23,7 +24,7 @@ from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.rebound import rebound
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 if TYPE_CHECKING:
     from relocchoice.results.choice_results import ChoiceResults

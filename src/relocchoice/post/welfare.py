@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
-from relocchoice.data.provenance import joint_provenance
+from relocchoice.data.provenance import joint_provenance, traced
 from relocchoice.engine.bind import shape_map
 from relocchoice.errors import DataError, OptionError, SpecificationError
 from relocchoice.kernels.inclusive import inclusive_values, money_scale
@@ -91,6 +91,7 @@ def utilities(columns: UtilityColumns, data: ChoiceData, theta: Floats) -> Float
     return out
 
 
+@traced
 def logsums(fit: ChoiceResults, data: ChoiceData | None = None) -> pd.DataFrame:
     """(n, 1 + M) log-sums of each case: of all its alternatives (``(root)``) and of those in each nest.
 
@@ -108,12 +109,14 @@ def logsums(fit: ChoiceResults, data: ChoiceData | None = None) -> pd.DataFrame:
     return pd.DataFrame(found.T, index=made.data.cases, columns=[ROOT, *names])
 
 
+@traced
 def expected_utility(fit: ChoiceResults, data: ChoiceData | None = None) -> pd.Series:
     """(n,) expected maximum utility of each case, in units of the utilities and without Euler's constant."""
     made = LogSums(fit, data)
     return pd.Series(made.utility(np.array(fit.moments.theta, dtype=float)), made.data.cases, name="expected utility")
 
 
+@traced
 def surplus(
     fit: ChoiceResults, after: ChoiceData, cost: str | None = None, before: ChoiceData | None = None
 ) -> pd.Series:

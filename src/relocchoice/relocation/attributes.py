@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.frames import read_frame
 from relocchoice.data.labels import encode
-from relocchoice.data.provenance import NOTES
+from relocchoice.data.provenance import NOTES, notes_of, with_attrs
+from relocchoice.data.shared import alike
 from relocchoice.errors import DataError, Finding, OptionError
 from relocchoice.relocation.attributes_data import ATTRIBUTES, NAMES, Attribute
 from relocchoice.relocation.attributes_read import KEYS, KINDS, Kind, shipped_attributes
@@ -36,6 +38,7 @@ __all__ = [
     "destination_attributes",
     "join",
     "marks",
+    "noted",
     "printed",
     "sources",
     "table",
@@ -198,7 +201,8 @@ def join(frame: Any, *, place: str = "place", period: str = "period", attributes
     Returns
     -------
     A frame of the same kind. A pandas frame says in ``attrs["sources"]`` how many of the cells it took are assumed, and
-    in ``attrs["notes"]`` of which attributes: a sentence that stands below what is fitted to data read from it.
+    in ``attrs["notes"]`` of which attributes: a sentence that stands below what is fitted to data read from it. A
+    pyarrow table says so in its metadata; other frames cannot, see :func:`noted`.
 
     Raises
     ------
@@ -212,25 +216,52 @@ def join(frame: Any, *, place: str = "place", period: str = "period", attributes
     if not names or len(set(names)) < len(names) or not set(names) <= set(NAMES):
         raise OptionError.of("attributes", attributes, f"one or more of {NAMES}, each once")
     columns = read_frame(frame)
-    places, periods = (HOME, *destination_labels()), period_labels()
     keys = columns.get(place, "place"), columns.get(period, "period")
-    taken = [name for name in names if name in columns.by_name]
-    findings = [_taken(name) for name in taken]
-    place_at, strange_places = _positions(keys[0], place, places, "destination")
-    period_at, strange_periods = _positions(keys[1], period, periods, "period")
-    if findings + strange_places + strange_periods:
-        raise DataError(findings + strange_places + strange_periods)
-    cells = destination_attributes(home=True).set_index(list(KEYS))
-    rows = cells.index.get_indexer(pd.MultiIndex.from_product([places, periods]))[place_at * len(periods) + period_at]
+    cells = destination_attributes(home=True)
+    rows = _rows_of(cells, *keys, [_taken(name) for name in names if name in columns.by_name])
     added = {name: cells[name].to_numpy()[rows] for name in names}
-    if not isinstance(frame, pd.DataFrame):
-        return _beside(frame, added)
-    joined = frame.assign(**added)
-    kinds = marks(home=True)[list(names)].to_numpy()
-    taken_kinds = kinds[np.unique(rows)]
-    joined.attrs["sources"] = _account(pd.Series(taken_kinds.ravel(), dtype=object))
-    joined.attrs[NOTES] = [*(joined.attrs.get(NOTES) or ()), *_assumed(names, taken_kinds)]
-    return joined
+    joined = frame.assign(**added) if isinstance(frame, pd.DataFrame) else _beside(frame, added)
+    kinds = marks(home=True)[list(names)].to_numpy()[np.unique(rows)]
+    notes = [*notes_of(joined), *_assumed(names, kinds)]
+    return with_attrs(joined, sources=_account(pd.Series(kinds.ravel(), dtype=object)), **{NOTES: notes})
+
+
+def noted(data: ChoiceData, *, place: str = "place", period: str = "period") -> ChoiceData:
+    """Data with a note on which of their attributes are assumed, for frames that cannot carry it (polars, a dict).
+
+    Counted are the columns with an attribute's name that hold the figures of :func:`destination_attributes`; other
+    columns of such a name are the user's own. Data that have the note already keep it once.
+
+    Parameters
+    ----------
+    data : with columns of destinations (or "home") and periods, as :func:`join` needs them.
+    place, period : those columns.
+
+    Raises
+    ------
+    DataError
+        Without these columns, or with a label in them that the table does not have.
+    """
+    names = [name for name in NAMES if name in data.columns]
+    frame = data.row_frame([place, period, *names])
+    cells = destination_attributes(home=True)
+    rows = _rows_of(cells, frame[place], frame[period])
+    same = [name for name in names if np.array_equal(frame[name].to_numpy(), cells[name].to_numpy()[rows])]
+    kinds = marks(home=True)[same].to_numpy()[np.unique(rows)]
+    return alike(data, notes=tuple(dict.fromkeys([*_assumed(same, kinds), *data.notes])))
+
+
+def _rows_of(
+    cells: pd.DataFrame, place: pd.Series, period: pd.Series, findings: Sequence[Finding] = ()
+) -> NDArray[np.intp]:
+    """(rows,) position in the table of each place and period; with other findings, raises them and its own together."""
+    places, periods = (HOME, *destination_labels()), period_labels()
+    place_at, strange_places = _positions(place, str(place.name), places, "destination")
+    period_at, strange_periods = _positions(period, str(period.name), periods, "period")
+    if found := [*findings, *strange_places, *strange_periods]:
+        raise DataError(found)
+    known = pd.MultiIndex.from_frame(cells[list(KEYS)])
+    return known.get_indexer(pd.MultiIndex.from_product([places, periods]))[place_at * len(periods) + period_at]
 
 
 def _beside(frame: Any, added: dict[str, NDArray[Any]]) -> Any:

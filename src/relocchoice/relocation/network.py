@@ -26,7 +26,7 @@ from scipy import sparse
 
 from relocchoice.data.frames import read_frame
 from relocchoice.data.labels import show
-from relocchoice.data.provenance import joint_provenance
+from relocchoice.data.provenance import begun, joint_provenance
 from relocchoice.errors import DataError, OptionError
 from relocchoice.relocation.network_codes import (
     Floats,
@@ -52,7 +52,7 @@ BLOCK = 8192
 NOISE = 1e-12
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Moves:
     """Who went where and when, as codes: m moves of F firms to J places in T periods, and n decisions.
 
@@ -77,6 +77,10 @@ class Moves:
     names: tuple[str, str, str]
     provenance: str | None = None
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.firm):,} moves of {len(self.firms):,} firms, {self.n_cases:,} decisions"
+        return begun(self.provenance or "", f"Moves: {counts}, {len(self.places):,} places")
 
     @classmethod
     def read(

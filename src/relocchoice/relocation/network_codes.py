@@ -115,7 +115,7 @@ def periods_of(given: Sequence[Any] | None, series: pd.Series, name: str) -> pd.
     OptionError : labels whose order is not known.
     """
     ordered = isinstance(series.dtype, pd.CategoricalDtype) or pd.api.types.is_numeric_dtype(series.dtype)
-    ordered = ordered or pd.api.types.is_datetime64_any_dtype(series.dtype)
+    ordered = ordered or isinstance(series.dtype, pd.PeriodDtype) or _is_dates(series)
     if given is None and not ordered:
         known = period_labels()
         if not set(series.unique()) <= set(known):
@@ -128,18 +128,52 @@ def periods_of(given: Sequence[Any] | None, series: pd.Series, name: str) -> pd.
 
 
 def skipped_periods(periods: pd.Index, given: Sequence[Any] | None, name: str) -> tuple[str, ...]:
-    """One sentence where whole numbers of time skip some, so that "the period before" is further back; else none."""
-    if given is not None or not pd.api.types.is_integer_dtype(periods.dtype) or len(periods) < 3:
+    """One sentence where numbers or dates skip some periods, so that "the period before" is further back; else none.
+
+    The shortest step is taken for one period. Of two periods nobody can tell.
+    """
+    if given is not None or len(periods) < 3:
         return ()
-    steps = np.diff(periods.to_numpy())
-    far = np.flatnonzero(steps > steps.min())
+    ticks = _ticks(periods)
+    if ticks is None:
+        return ()
+    steps = np.diff(ticks)
+    far = np.flatnonzero(steps > steps.min() * (1 + 1e-9))
     if not len(far):
         return ()
-    pairs = ", ".join(f"of {periods[at + 1]} is {periods[at]}" for at in far[:8]) + (", ..." if len(far) > 8 else "")
+    pairs = ", ".join(f"of {_day(periods[at + 1])} is {_day(periods[at])}" for at in far[:8])
+    coarser = " or make a column of years, quarters or months" if _is_dates(periods) else ""
     return (
-        f"Nothing happened in some periods of {name!r}, which were left out: the period before that {pairs}. "
-        "Name all of them in periods=[...] where the empty ones count.",
+        f"Nothing happened in some periods of {name!r}, which were left out: the period before that {pairs}"
+        f"{', ...' if len(far) > 8 else ''}. Name all of them in periods=[...] where the empty ones count{coarser}.",
     )
+
+
+def _is_dates(labels: pd.Series | pd.Index) -> bool:
+    """Whether these are dates: timestamps, or Python's dates, as which polars' and pyarrow's come."""
+    return pd.api.types.is_datetime64_any_dtype(labels.dtype) or pd.api.types.infer_dtype(labels) == "date"
+
+
+def _ticks(periods: pd.Index) -> Floats | None:
+    """(T,) the periods on a scale on which equally long ones are equally far apart; None where there is none."""
+    if isinstance(periods, pd.PeriodIndex):
+        return periods.asi8.astype(np.float64)
+    if _is_dates(periods):
+        periods = pd.DatetimeIndex(periods)
+        # months and years are not equally many days
+        same_day = periods.is_month_end.all() or len({(at.day, at.time()) for at in periods}) == 1
+        if same_day:
+            return (periods.year * 12 + periods.month).to_numpy(dtype=np.float64)
+        return np.asarray((periods - periods[0]) / pd.Timedelta(1, "D"), dtype=np.float64)
+    if pd.api.types.is_numeric_dtype(periods.dtype):
+        return periods.to_numpy(dtype=np.float64)
+    return None
+
+
+def _day(label: Any) -> str:
+    """A date at midnight without the hours."""
+    whole = isinstance(label, pd.Timestamp) and label == label.normalize()
+    return f"{label:%Y-%m-%d}" if whole else str(label)
 
 
 def one_per_firm(columns: Columns, firm: str, column: str, firms: pd.Index) -> pd.Series:

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from relocchoice.data.frames import read_frame
 from relocchoice.data.labels import show
+from relocchoice.data.provenance import begun
 from relocchoice.errors import DataError, OptionError
 from relocchoice.relocation.network_codes import (
     Floats,
@@ -31,7 +32,7 @@ Direction = Literal["out", "in", "both"]
 DIRECTIONS: tuple[Direction, ...] = ("out", "in", "both")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Links:
     """Ties between F firms.
 
@@ -47,6 +48,9 @@ class Links:
     matrix: sparse.csr_array
     directed: bool
     provenance: str | None = None
+
+    def __repr__(self) -> str:
+        return begun(self.provenance or "", f"Links: {self.matrix.nnz:,} ties among {self.n_firms:,} firms")
 
     @classmethod
     def read(

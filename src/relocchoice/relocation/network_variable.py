@@ -9,12 +9,12 @@ import pandas as pd
 
 from relocchoice.data.frames import read_frame
 from relocchoice.data.labels import show
-from relocchoice.data.provenance import KEY, NOTES, joint_provenance
+from relocchoice.data.provenance import KEY, NOTES, begun, joint_provenance
 from relocchoice.errors import DataError
 from relocchoice.relocation.network_codes import Floats, Ints, coded, labels_of
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PlaceVariable:
     """A variable with one value a decision and place.
 
@@ -35,6 +35,10 @@ class PlaceVariable:
     names: tuple[str, str, str]
     provenance: str | None
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        shape = f"{len(self.values):,} decisions x {len(self.places):,} places"
+        return begun(self.provenance or "", f"PlaceVariable {self.name!r}: {shape}")
 
     def wide(self) -> pd.DataFrame:
         """(n, J) with firm and period as index and a column a place."""

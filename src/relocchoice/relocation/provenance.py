@@ -30,3 +30,6 @@ class Provenance:
     def line(self) -> str:
         """One line: the label, the number of firms, the mode and the seed."""
         return f"{self.label} ({self.n:,} firms, margins {self.margins}, seed {self.seed})"
+
+    def __str__(self) -> str:
+        return self.line

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from relocchoice import plots
+from relocchoice.data.provenance import begun
 from relocchoice.post.effects import is_class, marginal_effects
 from relocchoice.post.elasticities import elasticities as elasticities_of
 from relocchoice.post.inferred import Derived
@@ -18,7 +19,7 @@ from relocchoice.report.asked import Asked
 from relocchoice.report.contents import Heading, Part, Sentence, Shown
 from relocchoice.report.tables import matrix_table, square
 from relocchoice.results.choice_results import ChoiceResults
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 MOST_PLOTTED = 40
 _SMALL = 0.1

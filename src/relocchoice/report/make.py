@@ -15,6 +15,7 @@ import pandas as pd
 
 import relocchoice
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import begun
 from relocchoice.errors import ConvergenceWarning, RelocChoiceError
 from relocchoice.report import derived, fitted
 from relocchoice.report.asked import Asked
@@ -26,7 +27,6 @@ from relocchoice.report.spec_file import ReportSpec
 from relocchoice.report.tables import as_json, data_table
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.export import optional
-from relocchoice.results.table import begun
 
 DEFAULT_PLOTS = ("coefficients", "nest_tree", "calibration", "effects", "elasticities")
 DEFAULT_FORMATS = ("latex", "html")

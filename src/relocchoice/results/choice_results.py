@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from relocchoice.data.provenance import begun, traced_record
 from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
 from relocchoice.inference.tails import chi2_tail, normal_quantile, require_alpha, two_sided
 from relocchoice.results.blocks import WITHOUT_ERROR, is_dissimilarity
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from relocchoice.spec.encoding import Encoding
 
 
+@traced_record
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ChoiceResults:
     """What was estimated, how well, and from what.
@@ -379,10 +381,11 @@ class ChoiceResults:
 
     def __repr__(self) -> str:
         state = "converged" if self.converged else "NOT converged"
-        return (
+        told = (
             f"<ChoiceResults: {self.spec.family} logit, {self.df_model} estimated parameters, {self.n_cases} cases, "
             f"log-likelihood {self.llf:.6g}, {state}>"
         )
+        return begun(self.provenance, told)
 
 
 # the dataclass made plain slots of these; each is wrapped so that no frame inside is ever handed out

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
+from relocchoice.data.provenance import begun
 from relocchoice.errors import OptionError
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.compare_cells import Shown, Style, estimate_rows
@@ -27,7 +28,7 @@ from relocchoice.results.compare_columns import (
 from relocchoice.results.compare_foot import STATISTICS, notes, statistic_rows, statistics_frame
 from relocchoice.results.export import save_table
 from relocchoice.results.render import render
-from relocchoice.results.table import Table, begun, shared_provenance
+from relocchoice.results.table import Table, shared_provenance
 
 Layout = Literal["stacked", "beside"]
 Compared = ChoiceResults | tuple[ChoiceResults, ...]

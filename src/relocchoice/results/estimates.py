@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from relocchoice.data.provenance import traced_record
 from relocchoice.inference.covariance import Covariance
 from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
 from relocchoice.inference.tails import normal_quantile, require_alpha, two_sided
 from relocchoice.results.summary import Summary
 
 
+@traced_record
 class Estimates(Protocol):
     """A record with ``parameters`` (index the p names, column ``estimate``), ``covariance`` and ``summary``."""
 

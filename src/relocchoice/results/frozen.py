@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from relocchoice.data.provenance import said
+
 
 def sealed(record: Any) -> Any:
     """The record with read-only arrays: copies, unless they are read-only already; anything else as it is."""
@@ -41,7 +43,8 @@ def later(make: Callable[[], pd.DataFrame]) -> Any:
 
 
 class CopiedFrame:
-    """A slot whose frame is copied on its way in and out; one of :func:`later` is made on its first way out.
+    """A slot whose frame is copied on its way in and out, and says where the record's data come from; one of
+    :func:`later` is made on its first way out.
 
     Read-only columns would not do: a frame's columns can be replaced whatever they hold.
     """
@@ -56,7 +59,7 @@ class CopiedFrame:
         if isinstance(value, _Later):
             value = value.make()
             self._slot.__set__(instance, value)
-        return _copied(value)
+        return said(_copied(value), instance)
 
     def __set__(self, instance: Any, value: Any) -> None:
         self._slot.__set__(instance, _copied(value))

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
 from relocchoice.data.frames import pick
 from relocchoice.data.groups import group_codes
+from relocchoice.data.provenance import traced
 from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.problem import Problem
 from relocchoice.engine.reduce import one_thread
@@ -28,6 +29,7 @@ Floats = NDArray[np.float64]
 Direction = Literal["first", "second"]
 
 
+@traced
 def hausman_mcfadden(
     fit: ChoiceResults,
     without: Hashable | Sequence[Hashable],
@@ -62,6 +64,7 @@ def hausman_mcfadden(
         return _stacked(fit, case, codes)
 
 
+@traced
 def small_hsiao(
     fit: ChoiceResults,
     without: Hashable | Sequence[Hashable],

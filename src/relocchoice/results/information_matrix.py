@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import traced
 from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.problem import Problem
 from relocchoice.engine.reduce import one_thread
@@ -28,6 +29,7 @@ Form = Literal["efficient", "opg"]
 OVERSIZED = "the OPG form rejects too often unless the sample is very large; take form='efficient' or bootstrap draws"
 
 
+@traced
 def information_matrix_test(
     fit: ChoiceResults,
     parameters: Sequence[str] | None = None,

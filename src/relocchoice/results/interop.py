@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from relocchoice.data.provenance import traced
 from relocchoice.results import numbers, words
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def statistic(fit: ChoiceResults, key: str) -> float | str | None:
     return None if known is None else known(fit)
 
 
+@traced
 def coefficient_table(fit: ChoiceResults) -> pd.DataFrame:
     """Index the parameters; the columns of maketables' protocol, with the ends of 90% and 95% intervals."""
     wide, narrow = fit.conf_int(0.05), fit.conf_int(0.1)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
+from relocchoice.data.provenance import traced
 from relocchoice.engine.bind import degenerate_lambdas
 from relocchoice.engine.problem import Evaluation, Problem
 from relocchoice.engine.reduce import one_thread
@@ -34,6 +35,7 @@ Method = Literal["lr", "wald", "score"]
 INTERIOR = "lambda = 1 lies inside the parameter space, as the fit does not bound the lambdas by 1"
 
 
+@traced
 def no_nests_test(
     fit: ChoiceResults,
     method: Method = "lr",
@@ -81,6 +83,7 @@ def no_nests_test(
     return replace(found, null=null, message="; ".join(filter(None, told)))
 
 
+@traced
 def equal_lambdas_test(
     fit: ChoiceResults,
     method: Method = "lr",
@@ -101,6 +104,7 @@ def equal_lambdas_test(
     return replace(_by(method, fit, hypotheses, information, data), null=null)
 
 
+@traced
 def utility_maximisation_test(fit: ChoiceResults, *, seed: int = 0, data: ChoiceData | None = None) -> TestResult:
     """Likelihood-ratio test of 0 < lambda <= lambda of the nest above <= 1 for every nest, against any lambdas.
 

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import traced
 from relocchoice.engine.bind import Bound
 from relocchoice.engine.reduce import one_thread
 from relocchoice.errors import DataError, OptionError
@@ -28,6 +29,7 @@ Correction = Literal["none", "aic", "bic"]
 ALIKE = "both models fit every case alike"
 
 
+@traced
 def vuong_test(
     first: ChoiceResults,
     second: ChoiceResults,
@@ -75,6 +77,7 @@ def vuong_test(
     return replace(result, message="; ".join(filter(None, told)))
 
 
+@traced
 def vuong_variance_test(
     first: ChoiceResults, second: ChoiceResults, *, seed: int = 0, data: ChoiceData | None = None
 ) -> TestResult:
@@ -85,6 +88,7 @@ def vuong_variance_test(
         return found if isinstance(found, TestResult) else variance_test(*found, null, seed)
 
 
+@traced
 def adjusted_rho_test(first: ChoiceResults, second: ChoiceResults, *, data: ChoiceData | None = None) -> TestResult:
     """Ben-Akiva & Swait's bound on the probability that the model of the smaller adjusted rho-squared is the true one.
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.frames import read_frame
 from relocchoice.data.labels import plain_label, show, show_some
+from relocchoice.data.provenance import begun, traced_record
 from relocchoice.errors import ConvergenceWarning, DataError, Finding, OptionError, SpecificationError
 from relocchoice.inference.covariance import Covariance
 from relocchoice.inference.simultaneous import Against, Best, FactorOrder, factor_order
@@ -138,6 +139,7 @@ def _results(formula: str, response: str, fit: OrderedFit) -> OrderedResults:
     )
 
 
+@traced_record
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OrderedResults(Estimates):
     """An estimated ordered logit, with the names of :class:`ChoiceResults`.
@@ -179,6 +181,11 @@ class OrderedResults(Estimates):
     def __post_init__(self) -> None:
         object.__setattr__(self, "covariance", sealed(self.covariance))
         self.counts.flags.writeable = False
+
+    @property
+    def provenance(self) -> str:
+        """Where the ratings come from, where nobody gave them."""
+        return self.data.provenance
 
     @property
     def nobs(self) -> float:
@@ -271,10 +278,11 @@ class OrderedResults(Estimates):
 
     def __repr__(self) -> str:
         state = "converged" if self.converged else "NOT converged"
-        return (
+        told = (
             f"<OrderedResults: {self.df_model} estimated parameters, {self.nobs:g} ratings of {show(self.response)}, "
             f"log-likelihood {self.llf:.6g}, {state}>"
         )
+        return begun(self.provenance, told)
 
 
 setattr(OrderedResults, "parameters", CopiedFrame(vars(OrderedResults)["parameters"]))  # noqa: B010

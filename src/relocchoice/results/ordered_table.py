@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from relocchoice.data.provenance import begun
 from relocchoice.results import numbers, words
 from relocchoice.results.table import Table
 
@@ -24,7 +25,7 @@ def ordered_table(results: OrderedResults, alpha: float = 0.05) -> Table:
     """
     ends = (f"[{numbers.plain(alpha / 2)}", f"{numbers.plain(1 - alpha / 2)}]")
     return Table(
-        title=f"Ordered logit: {' '.join(results.formula.split())}",
+        title=begun(results.provenance, f"Ordered logit: {' '.join(results.formula.split())}"),
         columns=("", "estimate", "std. error", "z", "P>|z|", *ends),
         rows=_rows(results, alpha),
         header=_header(results),
@@ -94,7 +95,7 @@ def order_table(order: FactorOrder, title: str, value: str = "effect") -> Table:
         ranks = f"{lower} to {upper}" if lower < upper else str(lower)
         rows.append((str(label), numbers.decimals(held["value"], 3), held["letters"], str(held["estimate"]), ranks))
     return Table(
-        title=title,
+        title=begun(order.provenance, title),
         columns=("", value, "letters", "rank", f"ranks, {numbers.plain(100 * (1 - order.alpha))} %"),
         rows=tuple(rows),
         notes=(
@@ -116,4 +117,4 @@ def difference_table(order: FactorOrder, title: str) -> Table:
         cells = [numbers.decimals(held[quantity], 3) for quantity in quantities]
         rows.append((name, *cells, *((numbers.pvalue(held["pvalue"]),) if tests else ())))
     drawn = f"; its standard error from simulation is {order.critical.error:.1g}" if order.critical.error else ""
-    return Table(title, ("", *heads), tuple(rows), notes=(f"{order.words()[:-1]}{drawn}.",))
+    return Table(begun(order.provenance, title), ("", *heads), tuple(rows), notes=(f"{order.words()[:-1]}{drawn}.",))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import begun
 from relocchoice.engine.bind import Bound
 from relocchoice.engine.collapse import same_cases
 from relocchoice.errors import DataError, SpecificationError
@@ -30,7 +31,7 @@ from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.rebound import refuse_moved
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 from relocchoice.spec.columns import UtilityColumns
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
+from relocchoice.data.provenance import traced
 from relocchoice.errors import OptionError
 from relocchoice.inference.hypotheses import TestResult, refused
 from relocchoice.inference.pooling import equality, holm
@@ -18,6 +19,7 @@ from relocchoice.results.rebound import rebound
 from relocchoice.spec.labels import plain
 
 
+@traced
 def pooling_test(fit: ChoiceResults, one: Hashable, other: Hashable, *, data: ChoiceData | None = None) -> TestResult:
     """Cramer & Ridder's test: two alternatives have equal coefficients of all case-specific variables.
 
@@ -71,6 +73,7 @@ def _nest_of(fit: ChoiceResults, label: Hashable) -> int:
     return int(tree.leaf_parent[list(tree.leaves).index(plain(label))])
 
 
+@traced
 def pooling_table(fit: ChoiceResults, *, data: ChoiceData | None = None) -> pd.DataFrame:
     """:func:`pooling_test` of all pairs of alternatives.
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from relocchoice.data.provenance import begun, traced_record
 from relocchoice.engine.replicate import CONVERGED
 from relocchoice.errors import IdentificationError, OptionError
 from relocchoice.inference.resample import (
@@ -25,7 +26,7 @@ from relocchoice.results import numbers
 from relocchoice.results.frozen import sealed
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 Floats = NDArray[np.float64]
 ResampleKind = Literal["bootstrap", "jackknife"]
@@ -34,6 +35,7 @@ REFUSE_SHARE = 0.5
 LISTED = 5
 
 
+@traced_record
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Resampled:
     """Replicates of the estimates, or of a statistic of them. B replicates, p statistics.
@@ -235,7 +237,7 @@ class Resampled:
         return self.summary(kind=None if self._enough() else "normal").as_html()
 
     def __repr__(self) -> str:
-        return f"<Resampled: {self.describe()}>"
+        return begun(self.provenance, f"<Resampled: {self.describe()}>")
 
     def _enough(self) -> bool:
         """Whether the usual interval has the replicates that it needs."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
+from relocchoice.data.provenance import traced
 from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.problem import Problem
 from relocchoice.engine.reduce import one_thread
@@ -28,6 +29,7 @@ from relocchoice.spec.parts import split_formula, split_outside
 Floats = NDArray[np.float64]
 
 
+@traced
 def score_test(
     fit: ChoiceResults,
     hypotheses: Hypotheses | None = None,

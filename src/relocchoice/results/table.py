@@ -29,11 +29,6 @@ class Table:
     notes: tuple[str, ...] = field(default=())
 
 
-def begun(provenance: str, title: str) -> str:
-    """A title that begins with where the data come from, where that is said: ``"[simulated ...] Logit: ..."``."""
-    return f"[{provenance}] {title}".rstrip() if provenance else title
-
-
 def shared_provenance(sources: Iterable[Any]) -> str:
     """The provenance of several fits or records: each line once, and that others are observed where some are."""
     lines = [joint_provenance(source) for source in sources]

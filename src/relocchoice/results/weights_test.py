@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
+from relocchoice.data.provenance import traced
 from relocchoice.engine.bind import bind
 from relocchoice.engine.problem import Problem
 from relocchoice.engine.search import SearchOptions, reference_of, search
@@ -39,6 +40,7 @@ NO_SPREAD = 1e-8
 NULL = "weights make no difference to the estimates"
 
 
+@traced
 def weights_test(model: Any, data: ChoiceData, *, method: Method = "auto") -> TestResult:
     """Test of weighted against unweighted estimates.
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from relocchoice.data.choice_data import PROBABILITY_WEIGHTS
+from relocchoice.data.provenance import begun
 from relocchoice.engine.bind import degenerate_lambdas
 from relocchoice.results import numbers
 from relocchoice.results.blocks import LAMBDA_PREFIX, is_dissimilarity
-from relocchoice.results.table import begun
 
 if TYPE_CHECKING:
     from relocchoice.inference.covariance import Covariance

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import begun, traced
 from relocchoice.inference.hypotheses import TestResult
 from relocchoice.models import NestedLogit
 from relocchoice.relocation import attributes
@@ -39,7 +40,7 @@ RIVAL = {"log1p(universities)": 0.6, "business_environment": 0.8, "kin": 0.6, "l
 LEVEL = 0.05
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Encompassing:
     """Two models and their union on the same choices.
 
@@ -56,6 +57,10 @@ class Encompassing:
     price_adds: TestResult
     technology_adds: TestResult
     vuong: TestResult
+
+    def __repr__(self) -> str:
+        tests = (self.price_adds, self.technology_adds, self.vuong)
+        return begun(self.union.provenance, "\n".join((self.words, *(test.sentence for test in tests))))
 
     @property
     def words(self) -> str:
@@ -85,6 +90,18 @@ def encompassing(data: ChoiceData) -> Encompassing:
         _adds(union, price, "technology and environment add nothing to price and space"),
         vuong_test(price, technology),
     )
+
+
+def adds(data: ChoiceData, group: str, beside: str) -> TestResult:
+    """Test that one of the two groups of variables, price or technology, adds nothing to a model with the other.
+
+    Parameters
+    ----------
+    data : as for :func:`encompassing`.
+    group, beside : :data:`PRICE` and :data:`TECHNOLOGY`, or the reverse.
+    """
+    union, small = _fit(data, OTHERS | {group, beside}), _fit(data, OTHERS | {beside})
+    return _adds(union, small, f"{group} add nothing to {beside}")
 
 
 def push_choices(survey: Survey) -> ChoiceData:
@@ -191,6 +208,7 @@ def _fit(data: ChoiceData, names: Names) -> ChoiceResults:
     return fitted(model, data, f"destination with {', '.join(sorted(names)) or 'distance alone'}")
 
 
+@traced
 def _adds(union: ChoiceResults, small: ChoiceResults, null: str) -> TestResult:
     return likelihood_ratio(2.0 * (union.llf - small.llf), union.df_model - small.df_model, null)
 

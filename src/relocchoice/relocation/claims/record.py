@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from relocchoice.data.provenance import begun
 from relocchoice.errors import OptionError
 from relocchoice.inference.hypotheses import TestResult
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 Basis = Literal["printed counts", "simulated firms"]
 SURVEY_SEED = "Wei, Li & Wang (2007)"

@@ -14,11 +14,12 @@ from itertools import combinations
 
 import pandas as pd
 
+from relocchoice.data.provenance import begun
 from relocchoice.errors import OptionError
 from relocchoice.results import numbers
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 MOST_GROUPS = 10
 Names = frozenset[str]

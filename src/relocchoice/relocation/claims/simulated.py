@@ -11,6 +11,7 @@ from typing import Any
 from scipy.special import ndtr
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import said
 from relocchoice.errors import OptionError
 from relocchoice.inference.hypotheses import TestResult
 from relocchoice.post.ratios import lincom, nlcom
@@ -72,7 +73,7 @@ def relational_lock_in(survey: Survey) -> Claim:
             "net": float(net["estimate"]),
             **({"relatives": relatives} if told else {}),
         },
-        tests=tuple(tests.items()),
+        tests=tuple((name, said(test, joint)) for name, test in tests.items()),
         verdict=("Found, as it was put in" if worst < LEVEL else "Put in, but not found with this many firms")
         + f": the three signs together have {equation(worst)}{balance}.",
         limits=NO_EVIDENCE + "No published table holds ties of a firm. 115 of 165 destinations lie in Yueqing, but "
@@ -142,7 +143,11 @@ def cluster_migration(survey: Survey) -> Claim:
             "stock_bare": float(bare.params[name]),
             "kin": float(fit.params[KIN]),
         },
-        tests=(("following the town", follows), ("kin", kin), ("following, appeal unknown", missed)),
+        tests=(
+            ("following the town", said(follows, survey)),
+            ("kin", said(kin, survey)),
+            ("following, appeal unknown", said(missed, survey)),
+        ),
         verdict=_cluster_verdict(follows, kin, missed, float(bare.params[name])),
         limits=NO_EVIDENCE + "No published number says who followed whom, and places that draw many firms look alike "
         "whether firms follow each other or the same advantages. Telling these apart takes dated moves of named "

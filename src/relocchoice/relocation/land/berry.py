@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from relocchoice.data.provenance import begun, said, traced_record
 from relocchoice.errors import OptionError, SpecificationError
 from relocchoice.inference.covariance import Covariance
 from relocchoice.inference.hypotheses import TestResult
@@ -157,12 +158,12 @@ def _results(
             f"{words}, scaled by n / (n - k)",
             n_groups,
         ),
-        xi=pd.Series(system.left - values @ estimate.to_numpy(), index=_index(shares, market), name="xi"),
+        xi=said(pd.Series(system.left - values @ estimate.to_numpy(), _index(shares, market), name="xi"), shares),
         shares=shares,
-        first_stages=() if method == "ols" else first_stages(system, clusters),
-        conditional_f=pd.Series(dtype=float) if method == "ols" else conditional_f(system),
-        overidentification=_overidentification(fit, system, method),
-        endogeneity=_endogeneity(fit, method),
+        first_stages=() if method == "ols" else said(first_stages(system, clusters), shares),
+        conditional_f=pd.Series(dtype=float) if method == "ols" else said(conditional_f(system), shares),
+        overidentification=said(_overidentification(fit, system, method), shares),
+        endogeneity=said(_endogeneity(fit, method), shares),
         rsquared=float(fit.rsquared),
         nobs=len(system.left),
         n_markets=shares.data.n_cases,
@@ -196,6 +197,7 @@ def _endogeneity(fit: Any, method: Method) -> TestResult:
     return TestResult(float(test.stat), int(test.df), float(test.pval), null, f"chi2({int(test.df)})", words)
 
 
+@traced_record
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BerryResults(Estimates):
     """An estimated logit of shares, with the names of the other results.
@@ -248,7 +250,8 @@ class BerryResults(Estimates):
 
     def __repr__(self) -> str:
         kind = "multinomial" if self.model.nest is None else "nested"
-        return f"<BerryResults: {kind}, {self.method}, {self.nobs} shares in {self.n_markets} markets>"
+        told = f"<BerryResults: {kind}, {self.method}, {self.nobs} shares in {self.n_markets} markets>"
+        return begun(self.provenance, told)
 
 
 setattr(BerryResults, "parameters", CopiedFrame(vars(BerryResults)["parameters"]))  # noqa: B010

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from relocchoice.data.provenance import begun
 from relocchoice.results import numbers
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 if TYPE_CHECKING:
     from relocchoice.relocation.land.berry import BerryResults
@@ -70,5 +71,5 @@ def _notes(results: BerryResults) -> tuple[str, ...]:
             f"First stage of {stage.price}: partial R2 {stage.rsquared_partial:.4f}, robust F {stage.f_robust:.2f}, "
             f"F given the other endogenous columns (equal variances) {f:.2f}{weak}."
         )
-    notes += [f"{test}." for test in (results.overidentification, results.endogeneity) if test.applies]
+    notes += [f"{test.sentence}." for test in (results.overidentification, results.endogeneity) if test.applies]
     return (*notes, *results.notes)

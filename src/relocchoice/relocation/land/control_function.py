@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import begun, said, traced_record
 from relocchoice.errors import DataError, IdentificationError, OptionError
 from relocchoice.inference.covariance import Covariance
 from relocchoice.inference.hypotheses import Hypotheses, TestResult, linear_restrictions, wald
@@ -163,7 +164,7 @@ def _both_steps(
     )
     independent = groups_of(data, design.markets, cov_type, groups, market_groups)
     regression = replace(design.regression, clusters=independent.first_stage)
-    first = fit_first_stage(regression, asked.price)
+    first = said(fit_first_stage(regression, asked.price), data)
     of_row = design.markets.of_row
     plain = asked.model.fit(data, "none", **options)
     with_it = with_column(data, asked.residual, first.residuals[of_row])
@@ -272,6 +273,7 @@ def _exogeneity(known: ChoiceResults, asked: ControlFunction) -> TestResult:
     return replace(result, null=f"{asked.price} is exogenous (the residual's coefficient is zero)")
 
 
+@traced_record
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ControlFunctionResults:
     """Both steps, with the names of :class:`ChoiceResults`.
@@ -384,10 +386,11 @@ class ControlFunctionResults:
         return self.summary().as_html()
 
     def __repr__(self) -> str:
-        return (
+        told = (
             f"<ControlFunctionResults: {self.model.price} on {', '.join(self.first_stage.instruments)}, effective F "
             f"{self.first_stage.f_effective:.4g}, {self.fit.n_cases} cases, log-likelihood {self.fit.llf:.6g}>"
         )
+        return begun(self.provenance, told)
 
 
 setattr(ControlFunctionResults, "replicates", CopiedFrame(vars(ControlFunctionResults)["replicates"]))  # noqa: B010

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from relocchoice.data.provenance import begun
 from relocchoice.inference.hypotheses import TestResult
 from relocchoice.relocation.land.first_stage import FirstStage
 from relocchoice.results import numbers
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.summary import summary_table
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 
 def control_table(fit: ChoiceResults, exogeneity: TestResult, residual: str, alpha: float) -> Table:
@@ -17,7 +18,7 @@ def control_table(fit: ChoiceResults, exogeneity: TestResult, residual: str, alp
     table = summary_table(fit, alpha)
     notes = (
         f"Control function: {residual} is the residual of the price's first stage; standard errors count both steps.",
-        f"{exogeneity}.",
+        f"{exogeneity.sentence}.",
         *table.notes,
     )
     return replace(table, notes=notes)

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import chndtrix, fdtrc
 
+from relocchoice.data.provenance import begun, traced_record
 from relocchoice.errors import Finding, IdentificationError
 from relocchoice.inference.tails import two_sided
 from relocchoice.results.frozen import CopiedFrame
@@ -45,7 +46,8 @@ class Regression:
     clusters: Ints | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@traced_record
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FirstStage:
     """The estimated first stage.
 
@@ -58,6 +60,7 @@ class FirstStage:
     rsquared, rsquared_partial : of all columns, and of the instruments beyond the others.
     f_plain, f_robust : F of the instruments under equal variances, and by ``covariance``; their p-values beside them.
     f_effective, f_critical : the effective F, and what it should exceed.
+    provenance : one line on where the data come from, where nobody observed them.
     """
 
     price: str
@@ -74,6 +77,10 @@ class FirstStage:
     f_robust_pvalue: float
     f_effective: float
     f_critical: float
+    provenance: str = ""
+
+    def __repr__(self) -> str:
+        return begun(self.provenance, f"<FirstStage: {self.strength()}>")
 
     @property
     def weak(self) -> bool:

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
-from relocchoice.data.provenance import joint_provenance
+from relocchoice.data.provenance import begun, joint_provenance
 from relocchoice.data.universe import with_alternatives
 from relocchoice.engine.bind import bind
 from relocchoice.engine.problem import Problem
@@ -33,7 +33,7 @@ from relocchoice.results import numbers
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 if TYPE_CHECKING:
     from relocchoice.relocation.land.control_function import ControlFunctionResults

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
+from relocchoice.data.provenance import begun, said
 from relocchoice.errors import ConvergenceWarning, DataError, FindingsError, IdentificationError, OptionError
 from relocchoice.inference.hypotheses import TestResult
 from relocchoice.inference.pooling import holm
@@ -27,7 +28,7 @@ from relocchoice.results import numbers
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 ROUNDS = ("1990s", "2000-2003")
 Floats = NDArray[np.float64]
@@ -126,7 +127,7 @@ def stability(
             raise IdentificationError(f"{label}: the fit is no finite maximum: {fit.status_message}")
     covariance, words = _covariance(fits, parts, groups)
     table, wald = _by_parameter(fits, covariance)
-    return Stability(pooled, fits[0], fits[1], labels, _ratio(pooled, fits), wald, table, words)
+    return Stability(pooled, fits[0], fits[1], labels, said(_ratio(pooled, fits), data), said(wald, data), table, words)
 
 
 def _checked(rounds: object) -> tuple[str, str]:
@@ -238,8 +239,8 @@ def _table(found: Stability) -> Table:
             ("LL, split", numbers.likelihood(found.first.llf + found.second.llf)),
         ),
         notes=(
-            f"Likelihood ratio, {found.likelihood_ratio}.",
-            f"Wald, {found.wald}.",
+            f"Likelihood ratio, {found.likelihood_ratio.sentence}.",
+            f"Wald, {found.wald.sentence}.",
             found.words,
         ),
     )

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from relocchoice.data.choice_data import PROBABILITY_WEIGHTS, ChoiceData
+from relocchoice.data.provenance import begun
 from relocchoice.errors import OptionError
 from relocchoice.inference.hypotheses import TestResult
 from relocchoice.inference.tails import chi2_tail
@@ -24,7 +25,7 @@ from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.nonnested import vuong_test
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun, shared_provenance
+from relocchoice.results.table import Table, shared_provenance
 from relocchoice.spec.nests import ROOT, NestTree
 
 Sets = frozenset[frozenset[Any]]

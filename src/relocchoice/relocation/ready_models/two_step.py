@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import traced_record
 from relocchoice.engine.bind import COMMON
 from relocchoice.errors import DataError, IdentificationError, OptionError, SpecificationError
 from relocchoice.models import NestedLogit
@@ -30,6 +31,7 @@ from relocchoice.results.summary import Summary
 Floats = NDArray[np.float64]
 
 
+@traced_record
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TwoStepResults:
     """A nested logit in two steps and by full information.

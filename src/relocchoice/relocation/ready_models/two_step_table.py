@@ -6,9 +6,10 @@ import math
 
 import pandas as pd
 
+from relocchoice.data.provenance import begun
 from relocchoice.results import numbers
 from relocchoice.results.choice_results import ChoiceResults
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 DIGITS = 5
 

@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
+from relocchoice.data.provenance import begun
 from relocchoice.errors import DataError, OptionError, SpecificationError
 from relocchoice.post.derivatives import prepared
 from relocchoice.post.gev_draws import errors_from
@@ -32,7 +33,7 @@ from relocchoice.results import numbers
 from relocchoice.results.frozen import CopiedFrame
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 from relocchoice.spec.model import apply_unavailable
 
 Floats = NDArray[np.float64]

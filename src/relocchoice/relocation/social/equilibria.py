@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from relocchoice.data.provenance import begun
 from relocchoice.engine.reduce import one_thread
 from relocchoice.errors import DataError, OptionError
 from relocchoice.relocation.social.boxes import isolate
@@ -51,6 +52,7 @@ class Equilibria:
         some are missing or equilibria meet, see ``note``.
     undecided : (U, J) shares around which it cannot be told whether none, one or two equilibria are.
     note : in words.
+    provenance : one line on where the data come from, where nobody observed them.
     """
 
     shares: pd.DataFrame
@@ -58,6 +60,7 @@ class Equilibria:
     found: Found
     undecided: pd.DataFrame
     note: str
+    provenance: str = ""
 
     @property
     def several(self) -> bool:
@@ -72,7 +75,7 @@ class Equilibria:
     def summary(self, format: Format = "text") -> Summary:
         """The equilibria as a table that prints itself in ``format``."""
         count = len(self.shares)
-        title = f"Equilibria of expected shares: {_words(count)}"
+        title = begun(self.provenance, f"Equilibria of expected shares: {_words(count)}")
         rows = tuple(
             (
                 str(k + 1),

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.labels import show
+from relocchoice.data.provenance import said
 from relocchoice.engine.reduce import one_thread
 from relocchoice.errors import ConvergenceWarning, DataError, IdentificationError, OptionError, SpecificationError
 from relocchoice.inference.covariance import Covariance
@@ -270,7 +271,7 @@ class SocialLogit:
             found.message,
             pd.DataFrame(found.shares, index=market.labels, columns=places),
             pd.DataFrame(markets.observed(), index=market.labels, columns=places),
-            pd.Series(markets.radii(found.theta, found.shares), index=market.labels, name="stability"),
+            said(pd.Series(markets.radii(found.theta, found.shares), index=market.labels, name="stability"), plain),
             plain,
             markets,
             tuple(notes),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from relocchoice.data.provenance import begun, traced_record
 from relocchoice.errors import OptionError
 from relocchoice.inference.covariance import Covariance
 from relocchoice.relocation.social.equilibria import Equilibria, of_group
@@ -20,7 +21,7 @@ from relocchoice.results.estimates import Estimates
 from relocchoice.results.frozen import CopiedFrame, sealed
 from relocchoice.results.render import Format
 from relocchoice.results.summary import Summary
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 if TYPE_CHECKING:
     from relocchoice.relocation.social.model import SocialLogit
@@ -34,6 +35,7 @@ METHOD_WORDS = {
 }
 
 
+@traced_record
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SocialResults(Estimates):
     """A :class:`SocialLogit` estimated: K coefficients, n choices in G markets among J places.
@@ -150,10 +152,11 @@ class SocialResults(Estimates):
 
     def __repr__(self) -> str:
         state = "converged" if self.converged else "NOT converged"
-        return (
+        told = (
             f"<SocialResults: {METHOD_WORDS[self.method]}, {self.df_model} estimated parameters, {self.n_cases} cases "
             f"in {len(self.expected)} markets, log-likelihood {self.llf:.6g}, {state}>"
         )
+        return begun(self.provenance, told)
 
 
 for _name in ("parameters", "expected", "observed"):

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from relocchoice.data.provenance import begun
 from relocchoice.relocation.sources import seed_table
 from relocchoice.relocation.survey.cells import cells, named_by_place
 from relocchoice.relocation.survey.firms import BLOCKS, block
 from relocchoice.relocation.taxonomy import destination_labels, form_labels, period_labels
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 if TYPE_CHECKING:
     from relocchoice.relocation.survey.record import Survey

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from relocchoice.data.provenance import traced_record
 from relocchoice.relocation.provenance import Provenance
 from relocchoice.relocation.survey.truth import Level, Truth
 from relocchoice.results.frozen import CopiedFrame
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from relocchoice.data.choice_data import ChoiceData
 
 
+@traced_record
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Survey:
     """Firms that do not exist, what they did, and the model that made them do it.

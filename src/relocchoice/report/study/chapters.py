@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from relocchoice import plots
+from relocchoice.data.provenance import begun
 from relocchoice.post import ready
 from relocchoice.post.compare_scenarios import compare_scenarios
 from relocchoice.relocation import attributes
@@ -41,7 +42,7 @@ from relocchoice.report.study.flow import flow
 from relocchoice.report.study.places import places_map
 from relocchoice.results import numbers
 from relocchoice.results.choice_results import ChoiceResults
-from relocchoice.results.table import Table, begun
+from relocchoice.results.table import Table
 
 COUNTED, OBSERVED, OFFERED, MADE = "counted", "observed", "offered", "simulated"
 TREES: tuple[DestinationTree, ...] = ("none", "reach", "region", "border")
