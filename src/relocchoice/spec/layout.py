@@ -95,12 +95,12 @@ def placements(data: ChoiceData, order: Ints, group: Ints, labelled: bool, width
 
 
 def _lanes(cases: int) -> int:
-    """About so many cases: an odd multiple of eight.
+    """About so many cases: an odd multiple of sixteen.
 
-    Eight are computed side by side; steps between columns of a power of two bytes would all fall on the same lines of
-    the cache.
+    Sixteen are computed side by side; steps between columns of a power of two bytes would all fall on the same lines
+    of the cache.
     """
-    return 8 * max(1, (cases // 8 - 1) | 1)
+    return 16 * max(1, (cases // 16 - 1) | 1)
 
 
 def _by_choice_set(data: ChoiceData, sizes: Ints, order: Ints) -> Iterator[Placement]:
