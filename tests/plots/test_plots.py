@@ -259,7 +259,7 @@ def test_share_curves_have_the_intervals_of_the_shares(multinomial, interval):
     drawn = {float(x): np.unique(corners[corners[:, 0] == x, 1]) for x in (-1.0, 1.0)}
     for (x, ends), (_, row) in zip(drawn.items(), expected.iterrows(), strict=True):
         assert ends == pytest.approx([row["lower"], row["upper"]], rel=1e-12), x
-    assert ax.get_ylabel() == "mean predicted share, 90% intervals"
+    assert ax.get_ylabel() == "mean share, 90% intervals"
 
 
 def test_the_interval_of_alternatives_put_together_is_that_of_their_sum(multinomial, monkeypatch):

@@ -107,7 +107,7 @@ def share_curves(
     ax.margins(x=0)
     moved = "" if of is None else f" of {labels.get(str(of), of)}"
     known = bands is not None and bool(np.isfinite(bands).any())
-    y = f"mean predicted share, {100 * (1 - alpha):g}% intervals" if known else "mean predicted share"
+    y = f"mean share, {100 * (1 - alpha):g}% intervals" if known else "mean predicted share"
     style.axis_labels(ax, x=style.label(f"{labels.get(variable, variable)}{moved}", 40), y=y)
     style.legend(ax, handles, texts)
     return ax
