@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 import relocchoice as rc
 
@@ -185,6 +186,53 @@ def table(trial: Trial) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
+def jointly(trial: Trial) -> str:
+    """How many figures lie outside 93-97 %, how many would from noise alone, and whether the worst is noise.
+
+    A figure's number of samples covered is binomial where its interval is exact. The figures of one sample are
+    dependent, so the worst is judged by Bonferroni's bound.
+    """
+    samples, count = trial.covered.shape
+    covered = trial.covered.sum(axis=0)
+    within = (covered >= 0.93 * samples) & (covered <= 0.97 * samples)
+    exact = binom(samples, 0.95)
+    numbers = np.arange(samples + 1)
+    chance = exact.pmf(numbers)[(numbers >= 0.93 * samples) & (numbers <= 0.97 * samples)].sum()
+    tail = np.minimum(1.0, 2 * np.minimum(exact.cdf(covered), exact.sf(covered - 1)))
+    worst = int(tail.argmin())
+    kind, name = trial.index[worst]
+    return (
+        f"{within.sum()} of {count} figures are covered in 93-97 %; {count * chance:.0f} would be if all intervals were "
+        f"exact. The worst is {100 * covered[worst] / samples:.1f} % ({kind}: {name}): p = {tail[worst]:.2g}, "
+        f"{min(1.0, count * tail[worst]):.2g} allowing for {count} figures (Bonferroni). "
+        f"Mean over all figures: {100 * covered.mean() / samples:.2f} %."
+    )
+
+
+def each(trial: Trial) -> pd.DataFrame:
+    """Of every figure what tells a wrong error from a skewed estimate.
+
+    ``oracle %``: coverage of intervals with the standard deviation of the estimates in place of the standard error;
+    ``corr``: of estimate and standard error, which shifts the misses to one side.
+    """
+    sd = trial.estimates.std(axis=0, ddof=1)
+    away = trial.estimates - trial.truth
+    centred = trial.estimates - trial.estimates.mean(axis=0)
+    errors = trial.errors - trial.errors.mean(axis=0)
+    columns = {
+        "truth": trial.truth,
+        "covered %": 100 * trial.covered.mean(axis=0),
+        "s.e. / s.d.": np.sqrt((trial.errors**2).mean(axis=0)) / sd,
+        "bias / s.d.": away.mean(axis=0) / sd,
+        "skewness": (centred**3).mean(axis=0) / sd**3,
+        "oracle %": 100 * (np.abs(away) <= HALF * sd).mean(axis=0),
+        "corr": (centred * errors).mean(axis=0) / (sd * trial.errors.std(axis=0)),
+        "above %": 100 * (trial.lower > trial.truth).mean(axis=0),
+        "below %": 100 * (trial.upper < trial.truth).mean(axis=0),
+    }
+    return pd.DataFrame(columns, index=trial.index)
+
+
 def markdown(frame: pd.DataFrame) -> str:
     """The table as Markdown."""
     head = " | ".join(["figures", "number", *frame.columns[1:]])
@@ -208,9 +256,9 @@ def main() -> None:
         f"\n{len(trial.estimates)} samples of {options.cases} cases, {trial.failed} more without a finite maximum left "
         f"out; one simulation standard error of an exact 95 % is {noise:.2f} points."
     )
+    print(jointly(trial))
     if options.out:
-        each = pd.DataFrame({"truth": trial.truth, "covered %": 100 * trial.covered.mean(axis=0)}, index=trial.index)
-        each.to_csv(options.out)
+        each(trial).to_csv(options.out)
 
 
 if __name__ == "__main__":
