@@ -202,8 +202,8 @@ def jointly(trial: Trial) -> str:
     worst = int(tail.argmin())
     kind, name = trial.index[worst]
     return (
-        f"{within.sum()} of {count} figures are covered in 93-97 %; {count * chance:.0f} would be if all intervals were "
-        f"exact. The worst is {100 * covered[worst] / samples:.1f} % ({kind}: {name}): p = {tail[worst]:.2g}, "
+        f"{within.sum()} of {count} figures are covered in 93-97 %; {count * chance:.0f} would be if all were exact. "
+        f"The worst is {100 * covered[worst] / samples:.1f} % ({kind}: {name}): p = {tail[worst]:.2g}, "
         f"{min(1.0, count * tail[worst]):.2g} allowing for {count} figures (Bonferroni). "
         f"Mean over all figures: {100 * covered.mean() / samples:.2f} %."
     )
