@@ -250,13 +250,51 @@ def test_share_curves_of_a_case_column(multinomial):
     assert ax.figure.legends[0].get_texts()[0].get_text() == " _Küste"
 
 
+@pytest.mark.parametrize("interval", ["delta", "krinsky-robb"])
+def test_share_curves_have_the_intervals_of_the_shares(multinomial, interval):
+    options = {"interval": interval, "draws": 60, "alpha": 0.1, "seed": 3}
+    ax = plots.share_curves(multinomial, "cost", values=[-1.0, 1.0], of="metro", alternatives=["coast"], **options)
+    at = {"cost": [{"metro": -1.0}, {"metro": 1.0}]}
+    expected = rc.shares(multinomial, at=at, **options).table.xs("coast", level="alternative")
+    (corners,) = [path.vertices for path in ax.collections[0].get_paths()]
+    drawn = {float(x): np.unique(corners[corners[:, 0] == x, 1]) for x in (-1.0, 1.0)}
+    for (x, ends), (_, row) in zip(drawn.items(), expected.iterrows(), strict=True):
+        assert ends == pytest.approx([row["lower"], row["upper"]], rel=1e-12), x
+    assert ax.get_ylabel() == "mean share, 90% intervals"
+
+
+def test_the_interval_of_alternatives_put_together_is_that_of_their_sum(multinomial, monkeypatch):
+    monkeypatch.setattr("relocchoice.plots.shares._MOST", 3)
+    ax = plots.share_curves(multinomial, "assets", values=[0.0, 1.0])
+    assert [text.get_text() for text in ax.figure.legends[0].get_texts()][-1] == "3 others"
+    rest = [str(name) for name in multinomial.encoding.alternatives]
+    rest = [name for name in rest if name not in [text.get_text() for text in ax.figure.legends[0].get_texts()]]
+    found = rc.shares(multinomial, at={"assets": 1.0})
+    rows = [list(found.table.index.get_level_values("alternative")).index(name) for name in rest]
+    centre = found.table["estimate"].iloc[rows].sum()
+    half = 1.9599639845 * np.sqrt(found.covariance[np.ix_(rows, rows)].sum())
+    corners = ax.collections[-1].get_paths()[0].vertices
+    ends = np.unique(corners[corners[:, 0] == 1.0, 1])
+    assert ends == pytest.approx([centre - half, centre + half], rel=1e-9)
+    assert ax.lines[-1].get_ydata()[1] == pytest.approx(centre, rel=1e-12)
+
+
+def test_share_curves_without_intervals_say_so(multinomial):
+    ax = plots.share_curves(multinomial, "cost", values=[0.0, 1.0], interval="none")
+    assert not ax.collections
+    assert ax.get_ylabel() == "mean predicted share"
+    ax = plots.share_curves(multinomial.with_cov("none"), "cost", values=[0.0, 1.0])
+    assert ax.get_ylabel() == "mean predicted share"
+    assert all(text.get_text().endswith(" (no interval)") for text in ax.figure.legends[0].get_texts())
+
+
 def test_many_alternatives_are_put_together():
-    frame = pd.DataFrame(np.tile(np.arange(1, 13) / 78, (3, 1)), columns=[f"p{k}" for k in range(12)])
     from relocchoice.plots.shares import _selected
 
-    chosen = _selected(frame, None)
-    assert list(chosen.columns) == [*(f"p{k}" for k in range(6, 12)), "6 others"]
-    assert chosen.sum(axis=1).to_numpy() == pytest.approx(1)
+    shares = np.tile(np.arange(1, 13) / 78, (3, 1))
+    chosen = _selected(shares, [f"p{k}" for k in range(12)], None)
+    assert list(chosen) == [*(f"p{k}" for k in range(6, 12)), "6 others"]
+    assert sorted(code for codes in chosen.values() for code in codes) == list(range(12))
 
 
 def test_calibration_by_alternative(multinomial, choices):
@@ -290,6 +328,7 @@ def test_calibration_by_probability(multinomial, choices):
         (lambda fit: plots.share_curves(fit, "cost", alternatives=["moon"]), "alternatives='moon'"),
         (lambda fit: plots.share_curves(fit, "cost", values=[1.0]), "two or more finite"),
         (lambda fit: plots.share_curves(None, "cost"), "not a NoneType"),
+        (lambda fit: plots.share_curves(fit, "cost", interval="wald"), "interval='wald'.*'krinsky-robb'.*'none'"),
         (lambda fit: plots.calibration(fit, by="nest"), "by='nest'"),
         (lambda fit: plots.calibration(fit, bins=1), "bins=1"),
         (lambda fit: plots.calibration(fit, data=3), "data= is a ChoiceData"),

@@ -112,6 +112,49 @@ def test_known_formulas_with_one_cell():
     np.testing.assert_allclose(jobs.average["conditional logit se"], fit.bse["log(jobs)"] * (1 - 1 / 6), rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["varies by case", "product", "own coefficients"])
+def test_cross_elasticities_are_derivatives_of_counts_too(name):
+    formula, variable = MODELS[name]
+    at = data()
+    fit = rc.MultinomialLogit(formula).fit(at)
+    cross = elasticity_bounds(fit, variable, of="c")
+    own = elasticity_bounds(fit, variable).table.loc["c"]
+    pd.testing.assert_series_equal(cross.table.loc["c"], own, rtol=1e-10)
+    table = rc.elasticities(fit, variable).table.xs("c", level="attribute of").droplevel("variable").loc[ZONES]
+    np.testing.assert_allclose(cross.table["conditional logit"], table["estimate"], rtol=1e-9)
+    np.testing.assert_allclose(cross.table["conditional logit se"], table["std_error"], rtol=1e-5)
+    others = cross.table.drop(index="c")
+    assert (others[["poisson", "poisson se"]] == 0).all(axis=None)
+    # what c gains, the others lose
+    assert cross.table["count"] @ cross.table["conditional logit"] == pytest.approx(0, abs=1e-9)
+    assert cross.average.empty
+    assert f"{variable} of c" in str(cross)
+    assert "Average" not in str(cross)
+    assert "Average" in str(elasticity_bounds(fit, variable))
+
+
+@pytest.mark.parametrize("normalisation", ["utility", "none"])
+def test_cross_elasticities_of_a_nested_logit_lie_between(normalisation):
+    at = data(outside=True)
+    nests = {"here": ZONES, "abroad": None}
+    fit = rc.NestedLogit("chosen ~ far | 1", nests, normalisation=normalisation, fixed={"lambda:here": 0.6}).fit(at)
+    cross = elasticity_bounds(fit, "far", of="c").table
+    weights = np.ones(at.n_cases) if at.weights is None else at.weights
+
+    def log_counts(share):
+        return np.log(weights @ fit.predict(grown(at, "far", "c", float(share[0])))[ZONES].to_numpy())
+
+    wanted = np.ravel(derivative(log_counts, np.zeros(1), 1e-3))
+    np.testing.assert_allclose(cross["nested logit"], wanted, rtol=1e-6)
+    for zone in ZONES:
+        ends = sorted(cross.loc[zone, ["conditional logit", "poisson"]])
+        assert ends[0] <= cross.loc[zone, "nested logit"] <= ends[1]
+    with pytest.raises(rc.DataError, match="outside the nest"):
+        elasticity_bounds(fit, "far", of="abroad")
+    with pytest.raises(rc.DataError, match="'moon' is no alternative"):
+        elasticity_bounds(fit, "far", of="moon")
+
+
 def test_errors_by_the_delta_method():
     """Against the gradient of the elasticity in the parameters, by differences of the formula."""
     at = data()

@@ -63,6 +63,26 @@ HOSTILE = (
     "I(await price)",
     "log(price)(policy)",
     "log(price).real",
+    "ｅｖａｌ('1')",  # Python reads wide letters as plain ones
+    "I(price.＿＿class＿＿)",
+    "exp(price, price)",
+    "np.square(price, policy)",
+    "np.minimum(price, policy, price)",
+    "log(price, dtype='float16')",
+    "scale(price, policy)",
+    "poly(price, policy)",
+    "I(price, policy)",
+    "I(price\x00)",
+    "I(price\n); __import__('os').system('touch {path}')",
+    "I(price + 10**10**8)",
+    "I(price * 1j)",
+    "I(price + ...)",
+    "I('{{0.__class__}}'.format(price))",
+    "C(kind, levels=range(10**10))",
+    "C(kind, contr.helmert(reverse=open('{path}', 'w')))",
+    "bs(price, knots=(x for x in [1]))",
+    "I(sum(x for x in price))",
+    "I(price + " + "9" * 5_000 + ")",
 )
 
 
@@ -100,6 +120,32 @@ def test_depth_is_no_crash(deep: str, data: ChoiceData) -> None:
         Formula(opening * 3000 + "price").learn(data)
     with pytest.raises(SpecificationError):
         Formula("I(" + "log(" * 3000 + "price" + ")" * 3001).learn(data)
+
+
+@pytest.mark.parametrize("sign", ["-", "+", "~"])
+def test_no_end_of_signs_is_no_crash(sign: str, data: ChoiceData) -> None:
+    with pytest.raises(SpecificationError):
+        Formula("I(" + sign * 50_000 + "price)").learn(data)
+
+
+@pytest.mark.parametrize("part", ["{} ~ price", "chosen ~ {}", "chosen ~ 0 | {}"])
+def test_formulas_too_long_to_be_read_are_refused_at_once(part: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(SpecificationError, match="characters, more than the 60,000") as error:
+        Formula(part.format("price + " * 12_000_000 + "price"))
+    assert len(str(error.value)) < 300
+    with pytest.raises(SpecificationError, match="characters, more than the 60,000"):
+        Formula("chosen ~ price", offset="(" * 100_000 + "price" + ")" * 100_000)
+    assert time.perf_counter() - began < 5
+
+
+def test_a_function_writes_nothing_into_the_data(data: ChoiceData) -> None:
+    before = data.row_frame(["price"])
+    for hostile in ("exp(price, price)", "np.minimum(price, policy, price)"):
+        with pytest.raises(SpecificationError, match=r"takes .* and no options"):
+            Formula(f"{hostile} | 0").learn(data)
+    Formula("np.minimum(price, policy) + np.square(price) | 0").learn(data)
+    assert data.row_frame(["price"]).equals(before)
 
 
 def test_the_callers_names_are_not_seen(data: ChoiceData) -> None:

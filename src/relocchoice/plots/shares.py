@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -13,20 +12,27 @@ from numpy.typing import ArrayLike, NDArray
 
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.provenance import joint_provenance
-from relocchoice.errors import DataError, OptionError
+from relocchoice.errors import DataError, OptionError, SpecificationError
 from relocchoice.inference.tails import normal_quantile
 from relocchoice.plots import style
+from relocchoice.post.inferred import Sampling
+from relocchoice.post.predictions import joint_shares
+from relocchoice.post.settings import Place, places
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.rebound import rebound
+from relocchoice.spec.labels import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Floats = NDArray[np.float64]
 By = Literal["alternative", "probability"]
+Bands = Literal["delta", "krinsky-robb", "none"]
 _POINTS = 25
 _HEIGHT = 2.6
 _MOST = 7
+_SHADE = 0.18
+_WITHOUT = " (no interval)"
 
 
 def share_curves(
@@ -37,10 +43,14 @@ def share_curves(
     of: Any = None,
     alternatives: Sequence[Any] | None = None,
     data: ChoiceData | None = None,
+    interval: Bands = "delta",
+    alpha: float = 0.05,
+    draws: int = 1000,
+    seed: int = 0,
     labels: Mapping[str, str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Mean predicted shares as one variable moves and everything else stays as in the data.
+    """Mean predicted shares as one variable moves and everything else stays as in the data, with bands of intervals.
 
     Parameters
     ----------
@@ -50,6 +60,8 @@ def share_curves(
     of : the alternative whose variable moves; every alternative's if None.
     alternatives : whose shares to draw; if None, all up to 7, else the 6 largest and the rest together.
     data : choices to predict; those of the fit if None.
+    interval, alpha, draws, seed : intervals at each value by itself, each covering with probability 1 - alpha:
+        ``"delta"`` or ``"krinsky-robb"``, as of :func:`relocchoice.post.predictions.shares`; ``"none"`` draws lines.
     labels : what to print for an alternative or the variable.
     ax : where to draw; a new figure if None.
 
@@ -58,32 +70,59 @@ def share_curves(
     OptionError
         For an unknown variable or alternative, a variable that is not numeric or does not vary, or one of the cases
         where ``of`` asks for one of an alternative.
+    SpecificationError
+        For a model of sets, unless ``interval="none"``.
     DataError
         Where the fit was loaded from a file and no data are given.
     """
+    sampling = _sampling(interval, alpha, draws, seed)
     held = _data(fit, data)
+    if sampling is not None and fit.spec.family == "subset":
+        raise SpecificationError('shares of a logit of sets have no intervals here; interval="none" draws the lines')
     numbers = _numeric(held, variable)
     code = None if of is None else _code(held, of, "of")
     if code is not None and variable in held.case_columns:
         raise OptionError(f"of={of!r}: {variable} has one value a case, so it moves for all alternatives")
     grid = _grid(numbers, variable, values)
-    shares = np.array([_mean_shares(fit, _moved(held, variable, value, code)) for value in grid])
-    frame = pd.DataFrame(shares, index=grid, columns=list(map(str, held.alternatives)))
-    chosen = _selected(frame, alternatives)
+    whose = None if code is None else plain(held.alternatives[code])
+    stops = [places(fit, {variable: value if code is None else {whose: value}}, None, held)[0] for value in grid]
+    shares = np.array([_mean_shares(fit, stop.data) for stop in stops])
+    curves = _selected(shares, list(map(str, held.alternatives)), alternatives)
+    bands = None if sampling is None else _bands(fit, stops, list(curves.values()), sampling)
     labels = labels or {}
-    ax = style.axes(ax, _HEIGHT + 0.16 * math.ceil(chosen.shape[1] / 2), of=[joint_provenance(fit, held)])
-    handles = []
-    for position, name in enumerate(chosen.columns):
+    ax = style.axes(ax, _HEIGHT + 0.16 * math.ceil(len(curves) / 2), of=[joint_provenance(fit, held)])
+    handles, texts = [], []
+    for position, (name, codes) in enumerate(curves.items()):
         look: Any = style.LINES[position % len(style.LINES)]
         colour = style.COLOURS[position % len(style.COLOURS)]
-        handles += ax.plot(grid, chosen[name], color=colour, linestyle=look, linewidth=1.5)
+        handles += ax.plot(grid, shares[:, codes].sum(axis=1), color=colour, linestyle=look, linewidth=1.5)
+        text = labels.get(name, name)
+        if bands is not None:
+            lower, upper = bands[:, position].T
+            ax.fill_between(grid, lower, upper, color=colour, alpha=_SHADE, linewidth=0)
+            text = text if np.isfinite(lower).all() else f"{text}{_WITHOUT}"
+        texts.append(text)
     style.plain(ax, grid="y")
     ax.set_ylim(0, None)
     ax.margins(x=0)
-    whose = "" if of is None else f" of {labels.get(str(of), of)}"
-    style.axis_labels(ax, x=style.label(f"{labels.get(variable, variable)}{whose}", 40), y="mean predicted share")
-    style.legend(ax, handles, [labels.get(name, name) for name in chosen.columns])
+    moved = "" if of is None else f" of {labels.get(str(of), of)}"
+    known = bands is not None and bool(np.isfinite(bands).any())
+    y = f"mean share, {100 * (1 - alpha):g}% intervals" if known else "mean predicted share"
+    style.axis_labels(ax, x=style.label(f"{labels.get(variable, variable)}{moved}", 40), y=y)
+    style.legend(ax, handles, texts)
     return ax
+
+
+def _sampling(interval: Bands, alpha: float, draws: int, seed: int) -> Sampling | None:
+    if interval not in get_args(Bands):
+        raise OptionError.of("interval", interval, list(get_args(Bands)))
+    return None if interval == "none" else Sampling(interval, alpha, draws, seed)
+
+
+def _bands(fit: ChoiceResults, stops: Sequence[Place], members: Sequence[Sequence[int]], sampling: Sampling) -> Floats:
+    """(B, m, 2) ends of the intervals of m sets of alternatives at B places."""
+    found = [joint_shares(fit, stop, members, sampling) for stop in stops]
+    return np.array([np.stack([one.lower, one.upper], axis=1) for one in found])
 
 
 def calibration(
@@ -226,34 +265,20 @@ def _grid(numbers: Floats, variable: str, values: ArrayLike | None) -> Floats:
     return grid
 
 
-def _moved(data: ChoiceData, variable: str, value: float, code: int | None) -> ChoiceData:
-    """The data with the variable at one value, in all rows or in those of one alternative."""
-    by_case = variable in data.case_columns
-    columns = dict(data.case_columns if by_case else data.row_columns)
-    column = columns[variable].astype(float)
-    where = np.ones(len(column), dtype=bool) if code is None else data.row_alternative == code
-    columns[variable] = column.mask(where, value)
-    return replace(data, case_columns=columns) if by_case else replace(data, row_columns=columns)
-
-
 def _mean_shares(fit: ChoiceResults, data: ChoiceData) -> Floats:
     return np.average(fit.predict(data).to_numpy(), axis=0, weights=data.weights)
 
 
-def _selected(shares: pd.DataFrame, alternatives: Sequence[Any] | None) -> pd.DataFrame:
-    names = [str(name) for name in shares.columns]
+def _selected(shares: Floats, names: Sequence[str], alternatives: Sequence[Any] | None) -> dict[str, list[int]]:
+    """Name -> codes of what each curve adds up."""
     if alternatives is not None:
         wanted = [str(name) for name in ([alternatives] if isinstance(alternatives, str) else alternatives)]
         for name in wanted:
             if name not in names:
                 raise OptionError.of("alternatives", name, ", ".join(names))
-        return shares[wanted]
+        return {name: [names.index(name)] for name in wanted}
     if len(names) <= _MOST:
-        return shares
-    largest = shares.mean().sort_values(ascending=False).index[: _MOST - 1]
-    rest = shares.drop(columns=largest)
-    return pd.concat([shares[[name for name in names if name in largest]], _rest(rest)], axis=1)
-
-
-def _rest(shares: pd.DataFrame) -> pd.Series:
-    return shares.sum(axis=1).rename(f"{shares.shape[1]} others")
+        return {name: [code] for code, name in enumerate(names)}
+    order = np.argsort(-shares.mean(axis=0), kind="stable").tolist()
+    largest, rest = sorted(order[: _MOST - 1]), sorted(order[_MOST - 1 :])
+    return {**{names[code]: [code] for code in largest}, f"{len(rest)} others": rest}

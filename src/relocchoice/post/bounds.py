@@ -6,9 +6,12 @@ i of weight w_i chooses j, and e_ij = x_ij dV_ij/dx_ij, the count of j grows wit
     conditional logit:  sum_i w_i P_ij e_ij (1 - P_ij) / sum_i w_i P_ij   (what j gains, the others lose: zero sum),
     Poisson:            sum_i w_i P_ij e_ij / sum_i w_i P_ij              (what j gains, nobody loses: positive sum)
 
+and with another's attribute x_k, by -sum_i w_i P_ij P_ik e_ik / sum_i w_i P_ij and by nothing
+
 (Schmidheiny & Bruelhart 2011, Journal of Urban Economics 69). A nested logit with all zones in one nest beside a single
 outside option lies between: with P_i(j|in) in place of P_ij in the brackets, e_ij in units of the nest, and
-rho_i = lambda (1 - P_i(in)), it is 1 - (1 - rho_i) P_i(j|in); rho = 0 is the conditional logit, rho = 1 Poisson.
+rho_i = lambda (1 - P_i(in)), it is 1 - (1 - rho_i) P_i(j|in), and -(1 - rho_i) P_i(k|in) of another's attribute;
+rho = 0 is the conditional logit, rho = 1 Poisson.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from relocchoice.data.universe import with_alternatives
 from relocchoice.engine.bind import bind
 from relocchoice.engine.problem import Problem
 from relocchoice.errors import DataError, SpecificationError
+from relocchoice.post.settings import alternative_code
 from relocchoice.post.slopes import Slopes, slopes
 from relocchoice.results import numbers
 from relocchoice.results.choice_results import ChoiceResults
@@ -46,7 +50,7 @@ HEADS = {"conditional logit": "Zero sum", "nested logit": "Nested logit", "poiss
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ElasticityBounds:
-    """Own elasticities of the expected counts under both readings of the same coefficients.
+    """Elasticities of the expected counts under both readings of the same coefficients.
 
     Attributes
     ----------
@@ -54,9 +58,11 @@ class ElasticityBounds:
     table : index the alternatives some case may choose; ``count``, the expected count, and for each of
         ``conditional logit``, (``nested logit``,) ``poisson`` the elasticity and its standard error (``... se``, by the
         delta method).
-    means : the same columns, without ``count``, of the mean over the alternatives, each counting once.
+    means : the same columns, without ``count``, of the mean over the alternatives, each counting once; of own
+        elasticities only.
     notes : what the columns mean and where they come from.
     provenance : one line on where the data of the fit come from, where nobody observed them.
+    of : the alternative whose attribute grows; None for each one's own.
     """
 
     variable: str
@@ -64,6 +70,7 @@ class ElasticityBounds:
     means: Mapping[str, float]
     notes: tuple[str, ...]
     provenance: str = ""
+    of: Any = None
 
     @property
     def average(self) -> pd.Series:
@@ -85,8 +92,10 @@ class ElasticityBounds:
 setattr(ElasticityBounds, "table", CopiedFrame(vars(ElasticityBounds)["table"]))  # noqa: B010
 
 
-def elasticity_bounds(fit: ChoiceResults, variable: str, *, at: ChoiceData | None = None) -> ElasticityBounds:
-    """Bounds of the elasticity of each alternative's expected count with respect to its own attribute.
+def elasticity_bounds(
+    fit: ChoiceResults, variable: str, *, of: Any = None, at: ChoiceData | None = None
+) -> ElasticityBounds:
+    """Bounds of the elasticity of each alternative's expected count with respect to its own attribute, or to another's.
 
     Parameters
     ----------
@@ -94,19 +103,25 @@ def elasticity_bounds(fit: ChoiceResults, variable: str, *, at: ChoiceData | Non
         then those of the alternatives inside).
     variable : column of the data that differs between alternatives; the derivative goes through every term that it
         stands in. All cases that may choose an alternative see its attribute grow by the same share.
+    of : an alternative: elasticities of all counts with respect to its attribute. None: of each with respect to its
+        own.
     at : the data at which to evaluate; None: those of the fit.
 
     Raises
     ------
     SpecificationError : the model is another one, or the variable moves no utility, or is one a case.
-    DataError : the fit has no finite maximum or no data, or the variable does not hold numbers.
+    DataError : the fit has no finite maximum or no data, the variable does not hold numbers, or ``of`` is no
+        alternative inside the bounds.
     """
     if not isinstance(fit, ChoiceResults):
         raise DataError(f"elasticity_bounds takes the results of a fit, not {type(fit).__name__}")
     data, problem = _evaluated_at(fit, at)
     shares = _shares(fit, data, problem)
     moving = slopes(fit.encoding, data, variable)
-    values = _function(data, problem, moving, shares)
+    code = None if of is None else alternative_code(data, of, "of")
+    if code is not None and code == shares.outside:
+        raise DataError(f"of={of!r} is the alternative outside the nest; the bounds are those of the ones inside")
+    values = _function(data, problem, moving, shares, code)
     theta = np.array(fit.moments.theta, dtype=float)
     point = values(theta)
     errors = _delta_errors(fit, values, theta)
@@ -118,9 +133,10 @@ def elasticity_bounds(fit: ChoiceResults, variable: str, *, at: ChoiceData | Non
     for k, kind in enumerate(kinds):
         row = len(HEADS) - 1 if kind == "poisson" else k
         table[kind], table[f"{kind} se"] = point[row, here], errors[row, here]
-        average[kind], average[f"{kind} se"] = point[row, -1], errors[row, -1]
-    notes = tuple(_notes(fit, variable, moving, shares, table))
-    return ElasticityBounds(variable, table, FrozenMap(average), notes, joint_provenance(fit, data))
+        if code is None:
+            average[kind], average[f"{kind} se"] = point[row, -1], errors[row, -1]
+    notes = (_what(variable, of, moving), *_notes(fit, moving, shares, table))
+    return ElasticityBounds(variable, table, FrozenMap(average), notes, joint_provenance(fit, data), of)
 
 
 def _evaluated_at(fit: ChoiceResults, at: ChoiceData | None) -> tuple[ChoiceData, Problem]:
@@ -164,7 +180,9 @@ def _shares(fit: ChoiceResults, data: ChoiceData, problem: Problem) -> _Shares:
     return _Shares(labels.index(alone), fit.spec.normalisation == "utility")
 
 
-def _function(data: ChoiceData, problem: Problem, moving: Slopes, shares: _Shares) -> Callable[[Floats], Floats]:
+def _function(
+    data: ChoiceData, problem: Problem, moving: Slopes, shares: _Shares, of: int | None
+) -> Callable[[Floats], Floats]:
     """(p,) user's parameters -> (3, J + 1) elasticities: zero sum, nested, positive sum; the mean last."""
     case, alternative = data.row_case(), data.row_alternative
     weights = np.ones(data.n_cases) if data.weights is None else data.weights
@@ -188,13 +206,25 @@ def _function(data: ChoiceData, problem: Problem, moving: Slopes, shares: _Share
         if shares.outside is not None:
             used[shares.outside] = False
         out = np.zeros((len(HEADS), data.n_alternatives + 1))
-        parts = (1.0 - within, 1.0 - (1.0 - rho[case]) * within, np.ones(len(within)))
+        grows = np.ones(len(within))
+        if of is not None:
+            there = alternative == of
+            grows = there.astype(float)
+            slope, within = (_of_case(rows, there, case, data.n_cases)[case] for rows in (slope, within))
+        parts = (grows - within, grows - (1.0 - rho[case]) * within, grows)
         for k, part in enumerate(parts):
             out[k, :-1][used] = total(mass * slope * part)[used] / expected[used]
             out[k, -1] = out[k, :-1][used].mean()
         return out
 
     return values
+
+
+def _of_case(rows: Floats, there: NDArray[np.bool_], case: Ints, n: int) -> Floats:
+    """(n,) what stands in each case's row of one alternative; 0 in a case without it."""
+    out = np.zeros(n)
+    out[case[there]] = rows[there]
+    return out
 
 
 def _expected(data: ChoiceData, problem: Problem, theta: Floats) -> Floats:
@@ -229,11 +259,15 @@ def _delta_errors(fit: ChoiceResults, values: Callable[[Floats], Floats], theta:
 # ---------------------------------------------------------------------------------------------------------- showing
 
 
-def _notes(fit: ChoiceResults, variable: str, moving: Slopes, shares: _Shares, table: pd.DataFrame) -> list[str]:
+def _what(variable: str, of: Any, moving: Slopes) -> str:
     labels = ", ".join(dict.fromkeys([column.label for column in moving.columns]))
+    whose = f"its own {variable}" if of is None else f"the {variable} of {of}"
+    through = f", through {labels}" if labels else ""
+    return f"Elasticity of an alternative's expected count with respect to {whose}{through}."
+
+
+def _notes(fit: ChoiceResults, moving: Slopes, shares: _Shares, table: pd.DataFrame) -> list[str]:
     notes = [
-        f"Elasticity of an alternative's expected count with respect to its own {variable}"
-        + (f", through {labels}." if labels else "."),
         "Zero sum (conditional logit): the total is given, what one alternative gains the others lose. "
         "Positive sum (Poisson): they lose nothing.",
     ]
@@ -258,11 +292,13 @@ def _shown(record: ElasticityBounds) -> Table:
         return [text for kind in kinds for text in (numbers.decimals(row[kind], 4), _error(row[f"{kind} se"]))]
 
     rows = [(str(label), numbers.decimals(row["count"], 1), *cells(row)) for label, row in shown.iterrows()]
-    rows.append((f"{AVERAGE} (each once)", "", *cells(record.means)))
+    if record.means:
+        rows.append((f"{AVERAGE} (each once)", "", *cells(record.means)))
+    of = "" if record.of is None else f" of {record.of}"
     left = len(record.table) - len(shown)
     notes = (f"{left} more alternatives are in .table.",) if left else ()
     return Table(
-        title=begun(record.provenance, f"Elasticity of expected counts with respect to {record.variable}"),
+        title=begun(record.provenance, f"Elasticity of expected counts with respect to {record.variable}{of}"),
         columns=("Alternative", "Count", *(head for kind in kinds for head in (HEADS[kind], "s.e."))),
         rows=tuple(rows),
         notes=(*notes, *record.notes),

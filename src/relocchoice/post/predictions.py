@@ -6,7 +6,7 @@ of log P of what was chosen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.data.provenance import joint_provenance, traced
 from relocchoice.errors import DataError, OptionError, SpecificationError
-from relocchoice.post.derivatives import prepared, sums
+from relocchoice.post.derivatives import Setting, prepared, sums
 from relocchoice.post.effects import availability, group_weights, tidy
-from relocchoice.post.inferred import Derived, Interval, Sampling, infer, ordered_index, weights_note
-from relocchoice.post.settings import places
+from relocchoice.post.inferred import Derived, Inferred, Interval, Sampling, infer, ordered_index, weights_note
+from relocchoice.post.settings import Place, places
 from relocchoice.spec.labels import plain
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Of = Literal["alternatives", "nests", "within"]
+Member = tuple[tuple[Any, ...], list[int], list[int] | None]
 
 
 def shares(
@@ -65,34 +66,15 @@ def shares(
         raise OptionError("counts=True goes with alternatives and nests; shares within nests are shares")
     where = places(fit, at, by, data)
     held = [place.setting(fit) for place in where]
-    there = [np.einsum("gjj->gj", availability(one)) > 0 for one in held]
-    parts = [_members(fit, one.data, of) for one in held]
-    keys, cells = [], []
-    for position, (place, part) in enumerate(zip(where, parts, strict=True)):
-        for g, label in enumerate(place.labels):
-            for row, (name, inside, base) in enumerate(part):
-                if there[position][g, inside].any():
-                    keys.append((label, place.label, *name))
-                    cells.append((position, g, row, inside, base))
-
-    def function(theta: Floats, gradient: bool) -> tuple[Floats, Floats | None]:
-        found = [sums(one, theta, [], gradient=gradient) for one in held]
-        weight = [group_weights(one) for one in held]
-        values, slopes = [], []
-        for position, g, _, inside, base in cells:
-            level, slope = found[position].level[g], found[position].level_gradient[g]
-            top, d_top = level[inside].sum(), slope[inside].sum(axis=0)
-            if base is None:
-                bottom, d_bottom = (1.0 if counts else weight[position][g]), np.zeros_like(d_top)
-            else:
-                bottom, d_bottom = level[base].sum(), slope[base].sum(axis=0)
-            values.append(top / bottom if bottom > 0 else np.nan)
-            slopes.append((d_top - values[-1] * d_bottom) / bottom if bottom > 0 else np.full_like(d_top, np.nan))
-        return np.array(values), np.array(slopes) if gradient else None
-
-    inferred = infer(fit, function, sampling)
+    cells = [
+        cell
+        for place, one in zip(where, held, strict=True)
+        for cell in _cells(one, _members(fit, one.data, of), (place.labels, place.label))
+    ]
+    inferred = infer(fit, lambda theta, gradient: _figures(held, cells, counts, theta, gradient), sampling)
     level = ["nest", "part"] if of == "within" else [{"nests": "nest"}.get(of, "alternative")]
     known = {"alternative": list(map(plain, where[0].data.alternatives))}
+    keys = [cell.key for cell in cells]
     table = tidy(inferred.frame(ordered_index(keys, ["group", "at", *level], known)))
     notes = []
     if of == "within":
@@ -104,7 +86,66 @@ def shares(
     )
 
 
-def _members(fit: ChoiceResults, data: ChoiceData, of: Of) -> list[tuple[tuple[Any, ...], list[int], list[int] | None]]:
+def joint_shares(fit: ChoiceResults, at: Place, members: Sequence[Sequence[int]], sampling: Sampling) -> Inferred:
+    """Shares of several sets of alternatives at one place, errors and all.
+
+    Parameters
+    ----------
+    members : codes of the alternatives of each set.
+
+    Raises
+    ------
+    SpecificationError : a model of sets.
+    """
+    held = at.setting(fit)
+    cells = [_Cell((), held, 0, list(codes), None) for codes in members]
+    return infer(fit, lambda theta, gradient: _figures([held], cells, False, theta, gradient), sampling)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cell:
+    """One figure: its key; where and of which group; codes of what is counted and of what it is a share of."""
+
+    key: tuple[Any, ...]
+    at: Setting
+    group: int
+    inside: list[int]
+    base: list[int] | None
+
+
+def _cells(at: Setting, members: list[Member], labels: tuple[tuple[Any, ...], str]) -> list[_Cell]:
+    """The figures of one place; what nobody of a group may choose has none."""
+    groups, place = labels
+    there = np.einsum("gjj->gj", availability(at)) > 0
+    return [
+        _Cell((label, place, *name), at, g, inside, base)
+        for g, label in enumerate(groups)
+        for name, inside, base in members
+        if there[g, inside].any()
+    ]
+
+
+def _figures(
+    held: list[Setting], cells: list[_Cell], counts: bool, theta: Floats, gradient: bool
+) -> tuple[Floats, Floats | None]:
+    """(m,) shares or counts of the cells, and their (m, p) gradient."""
+    found = {id(one): (sums(one, theta, [], gradient=gradient), group_weights(one)) for one in held}
+    values, slopes = [], []
+    for cell in cells:
+        total, weight = found[id(cell.at)]
+        level, slope = total.level[cell.group], total.level_gradient[cell.group]
+        top, d_top = level[cell.inside].sum(), slope[cell.inside].sum(axis=0)
+        if cell.base is None:
+            bottom, d_bottom = (1.0 if counts else weight[cell.group]), np.zeros_like(d_top)
+        else:
+            bottom, d_bottom = level[cell.base].sum(), slope[cell.base].sum(axis=0)
+        share = top / bottom if bottom > 0 else np.nan
+        values.append(share)
+        slopes.append((d_top - share * d_bottom) / bottom if bottom > 0 else np.full_like(d_top, np.nan))
+    return np.array(values), np.array(slopes) if gradient else None
+
+
+def _members(fit: ChoiceResults, data: ChoiceData, of: Of) -> list[Member]:
     """Label, codes of the alternatives, and codes of those they are a share of (None for all), of what is asked for."""
     labels = list(map(plain, data.alternatives))
     if of == "alternatives":
@@ -114,7 +155,7 @@ def _members(fit: ChoiceResults, data: ChoiceData, of: Of) -> list[tuple[tuple[A
         return [((nest,), codes, None) for nest, codes in inside.items()]
     nests = fit.spec.nests
     parent = nests.parents_of(labels)
-    out: list[tuple[tuple[Any, ...], list[int], list[int] | None]] = []
+    out: list[Member] = []
     for m, nest in enumerate(nests.nodes):
         for child, name in enumerate(nests.nodes):
             if nests.node_parent[child] == m:

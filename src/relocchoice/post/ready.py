@@ -91,7 +91,8 @@ def new_university(column: str, alternative: Any = "Wenzhou", *, number: float =
 def double_kin_stock(column: str, alternatives: Any = None, *, factor: float = 2.0) -> Scenario:
     """S5: twice as many firms of the same origin at the destination, which draws others after them.
 
-    This is the first round: those who follow change the stock again, which the scenario does not.
+    This is the first round: those who follow change the stock again, which the scenario does not. Of a logit with
+    social interactions, ``relocation.social.cascade(fit, double_kin_stock(...))`` follows the rounds after it.
 
     Parameters
     ----------

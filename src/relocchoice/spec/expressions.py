@@ -19,6 +19,7 @@ UFUNCS: tuple[str, ...] = (
     *("square", "sign", "minimum", "maximum"),
 )
 PLAIN_UFUNCS = UFUNCS[:8]
+OF_TWO = ("minimum", "maximum")
 STATEFUL: tuple[str, ...] = ("center", "scale", "poly", "bs")
 BASES = ("poly", "bs")
 MOST_COLUMNS = 50
@@ -139,6 +140,7 @@ def _read_call(node: ast.Call, text: str, outermost: bool) -> Iterator[tuple[str
         raise refused(text, ast.unparse(node), "C() must stand alone, not inside an expression")
     if name == "C" and not (node.args and isinstance(node.args[0], ast.Name)):
         raise refused(text, ast.unparse(node), "C() takes the name of one column")
+    _check_arguments(node, text)
     if name in BASES:
         _check_basis(node, text)
     yield "function", name
@@ -151,6 +153,18 @@ def _read_call(node: ast.Call, text: str, outermost: bool) -> Iterator[tuple[str
             raise refused(text, ast.unparse(keyword), "only named options can be given")
         if not (_is_literal(keyword.value) or _is_contrast(keyword.value, text)):
             raise refused(text, ast.unparse(keyword), "an option is a number, a text, True, False, None or a list")
+
+
+def _check_arguments(node: ast.Call, text: str) -> None:
+    """Refuse a second array where none belongs: NumPy would take it for the place to write its result to."""
+    function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    wanted = 2 if function in OF_TWO else 1
+    if function in UFUNCS and (len(node.args) != wanted or node.keywords):
+        number = "two arguments" if wanted == 2 else "one argument"
+        raise refused(text, ast.unparse(node), f"{function} takes {number} and no options")
+    expressions = [one for one in node.args[1:] if not (_is_literal(one) or _is_contrast(one, text))]
+    if function not in UFUNCS and expressions:
+        raise refused(text, ast.unparse(node), f"{function} takes one expression, then options")
 
 
 def _check_basis(node: ast.Call, text: str) -> None:

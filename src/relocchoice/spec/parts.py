@@ -22,6 +22,7 @@ PART_NAMES = ("one", "two", "three")
 PART_ROLES = ("generic coefficients", "case-specific variables", "alternative-specific coefficients")
 MOST_TERMS = 2_000
 MOST_PRODUCTS = 2_000
+MOST_CHARACTERS = 60_000
 CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -52,21 +53,34 @@ def split_formula(text: str) -> tuple[str, tuple[str, str, str]]:
     """
     if not isinstance(text, str):
         raise SpecificationError(f"a formula is text such as 'chosen ~ cost | income', not {type(text).__name__}")
+    _check_length(text)
     sides = split_outside(text, "~")
     if len(sides) > 2:
-        raise SpecificationError(f"formula {text!r} has {len(sides) - 1} '~'; write one, after the chosen column")
+        raise SpecificationError(
+            f"formula {shortened(text, 400)!r} has {len(sides) - 1} '~'; write one, after the chosen column"
+        )
     response = sides[0].strip() if len(sides) == 2 else ""
     parts = [part.strip() for part in split_outside(sides[-1], "|")]
     if len(parts) > 3:
         raise SpecificationError(
-            f"formula {text!r} has {len(parts)} parts; there are three: {' | '.join(PART_ROLES)} "
+            f"formula {shortened(text, 400)!r} has {len(parts)} parts; there are three: {' | '.join(PART_ROLES)} "
             "(put a | that means 'or' in brackets)"
         )
     for name, part in zip(PART_NAMES, parts, strict=False):
         if not part:
-            raise SpecificationError(f"part {name} of formula {text!r} is empty; write 0 for a part without terms")
+            raise SpecificationError(
+                f"part {name} of formula {shortened(text, 400)!r} is empty; write 0 for a part without terms"
+            )
     one, two, three = parts + ["0", "1", "0"][len(parts) :]
     return _unquoted(response), (one, two, three)
+
+
+def _check_length(text: str) -> None:
+    if len(text) > MOST_CHARACTERS:
+        raise SpecificationError(
+            f"the formula {shortened(text)!r} has {len(text):,} characters, more than the {MOST_CHARACTERS:,} that are "
+            "read; name the terms once each"
+        )
 
 
 def split_outside(text: str, separator: str) -> list[str]:
@@ -105,7 +119,7 @@ def _outside(text: str) -> Iterator[int]:
         elif not awaited:
             yield position
     if awaited:
-        raise SpecificationError(f"formula {text.strip()!r} ended before {awaited[-1]!r} was closed")
+        raise SpecificationError(f"formula {shortened(text.strip(), 400)!r} ended before {awaited[-1]!r} was closed")
 
 
 def _unquoted(response: str) -> str:
@@ -136,8 +150,8 @@ def _parsed(text: str, intercept: bool) -> tuple[ParsedTerm, ...]:
         found = parser.get_terms(f"1 + {text}" if intercept else text)
         terms = [term for term in found if isinstance(term, Term)]
     except (FormulaicError, SyntaxError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise SpecificationError(f"cannot read {text!r} in a formula: {_first_line(error)}") from None
-    except RecursionError:
+        raise SpecificationError(f"cannot read {shortened(text, 400)!r} in a formula: {_first_line(error)}") from None
+    except (RecursionError, MemoryError):
         raise SpecificationError("a formula is nested too deeply to be read") from None
     parsed = tuple(_checked_term(term, text) for term in terms)
     if not parsed and text.replace(" ", "") not in ("0", "-1", "+0", "1", "1-1"):
@@ -150,10 +164,11 @@ _parsed_once = lru_cache(maxsize=256)(_parsed)  # a fit reads each part several 
 
 def _check_tokens(text: str) -> None:
     """Refuse what formulaic would accept with another meaning than the user's."""
+    _check_length(text)
     try:
         tokens = list(tokenize(text))
     except (FormulaicError, ValueError) as error:
-        raise SpecificationError(f"cannot read {text!r} in a formula: {_first_line(error)}") from None
+        raise SpecificationError(f"cannot read {shortened(text, 400)!r} in a formula: {_first_line(error)}") from None
     for token in tokens:
         if token.token == "." and token.kind is not Token.Kind.PYTHON:
             raise SpecificationError(f"'.' in {text!r} would take all columns; name the columns that are meant")
