@@ -1,4 +1,4 @@
-// What the compiled core works on. Layout as in relocchoice/spec/design.py: cases are the last, contiguous axis.
+// What the compiled core works on. Layout as in relocchoice/spec/chunk.py: cases are the last, contiguous axis.
 //
 // A multinomial logit is a tree with the root alone; the formulas are those of relocchoice/kernels/nested.py.
 #pragma once

@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import relocchoice as rc
+from relocchoice.spec.chunk import Chunk
 from relocchoice.spec.columns import Column, UtilityColumns
-from relocchoice.spec.design import Chunk, Design, build_design
+from relocchoice.spec.design import Design, build_design
 
 Floats = NDArray[np.float64]
 

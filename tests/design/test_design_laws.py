@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import relocchoice.spec.design as design_module
-from relocchoice.spec.design import Chunk
+from relocchoice.spec.chunk import Chunk
 
 every_layout = pytest.mark.parametrize("layout", LAYOUTS)
 every_kind = pytest.mark.parametrize(

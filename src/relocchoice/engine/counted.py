@@ -32,8 +32,8 @@ from relocchoice.kernels.nested import NestedLogit
 from relocchoice.kernels.protocol import Family
 from relocchoice.kernels.registry import family_for
 from relocchoice.kernels.sums import Sums, nowhere
+from relocchoice.spec.chunk import Chunk
 from relocchoice.spec.columns import Learned
-from relocchoice.spec.design import Chunk
 from relocchoice.spec.formula import FormulaEncoding
 from relocchoice.spec.model import ModelSpec
 from relocchoice.spec.utility import UtilityEncoding

@@ -31,7 +31,7 @@ from relocchoice.engine.problem import Problem
 from relocchoice.kernels.chain import contributions
 from relocchoice.kernels.multinomial import MultinomialLogit
 from relocchoice.kernels.protocol import Family
-from relocchoice.spec.design import Chunk
+from relocchoice.spec.chunk import Chunk
 
 Floats = NDArray[np.float64]
 

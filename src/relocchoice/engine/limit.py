@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from relocchoice.engine.problem import Problem
 from relocchoice.errors import OptionError
-from relocchoice.spec.design import Chunk
+from relocchoice.spec.chunk import Chunk
 from relocchoice.spec.params import ParamSpace
 
 Floats = NDArray[np.float64]

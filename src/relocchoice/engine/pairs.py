@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relocchoice.engine.problem import Problem
-from relocchoice.spec.design import Chunk
+from relocchoice.spec.chunk import Chunk
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

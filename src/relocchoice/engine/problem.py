@@ -14,7 +14,8 @@ from relocchoice.kernels.chain import Contributions, contributions, fitted
 from relocchoice.kernels.fused import NUMPY, Fused, fuse, level
 from relocchoice.kernels.protocol import Family, Order
 from relocchoice.kernels.sums import Sums, nowhere
-from relocchoice.spec.design import Chunk, Design
+from relocchoice.spec.chunk import Chunk
+from relocchoice.spec.design import Design
 from relocchoice.spec.params import ParamSpace
 
 Floats = NDArray[np.float64]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from relocchoice.engine.problem import Problem
 from relocchoice.kernels.chain import contributions
 from relocchoice.kernels.protocol import Family
-from relocchoice.spec.design import Chunk
+from relocchoice.spec.chunk import Chunk
 
 Floats = NDArray[np.float64]
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from relocchoice.kernels.branches import Branches, Branching
 from relocchoice.kernels.protocol import Floats, Slots
 from relocchoice.kernels.tree import SlotTree, over_children, span
-from relocchoice.spec.design import Chunk
+from relocchoice.spec.chunk import Chunk
 
 Ints = NDArray[np.intp]
 BLOCK = 2**16

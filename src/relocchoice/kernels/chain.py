@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from relocchoice.kernels.protocol import Curvature, Family, Floats, Order, SetFamily, Succession
-from relocchoice.spec.design import Chunk, Times
+from relocchoice.spec.chunk import Chunk, Times
 
 
 @dataclass(frozen=True, slots=True, eq=False)

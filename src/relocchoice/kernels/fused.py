@@ -22,7 +22,7 @@ from relocchoice.kernels.nested import NestedLogit
 from relocchoice.kernels.protocol import Family, Floats
 from relocchoice.kernels.sums import Sums, nowhere
 from relocchoice.kernels.tree import SlotTree
-from relocchoice.spec.design import Chunk
+from relocchoice.spec.chunk import Chunk
 from relocchoice.spec.tiles import PLAIN, Filling, Storage
 
 CORE_VERSION = 2  # of the tables that the core reads

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from relocchoice.kernels.branch_sums import add_cases, combined, layout_of, tree_point, tree_sums
 from relocchoice.kernels.branches import Branching
 from relocchoice.kernels.protocol import Curvature, Family, Floats, Local, SlotVector
-from relocchoice.spec.design import Chunk
+from relocchoice.spec.chunk import Chunk
 
 Ints = NDArray[np.intp]
 

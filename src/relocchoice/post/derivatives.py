@@ -27,8 +27,9 @@ from relocchoice.kernels.registry import family_for
 from relocchoice.post.movements import Movement
 from relocchoice.results.choice_results import ChoiceResults
 from relocchoice.results.rebound import rebound
+from relocchoice.spec.chunk import Chunk
 from relocchoice.spec.columns import UtilityColumns
-from relocchoice.spec.design import Chunk, build_design
+from relocchoice.spec.design import build_design
 from relocchoice.spec.model import apply_unavailable
 
 Floats = NDArray[np.float64]
