@@ -11,18 +11,38 @@
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #endif
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 namespace core {
 namespace {
 
 constexpr auto SPIN = std::chrono::microseconds(50);
 
+#if defined(__linux__)
+int processor() { return sched_getcpu(); }
+
+// Some kernels wake a thread on the processor of its waker and leave both there for the few milliseconds they run.
+void leave(int taken) {
+    cpu_set_t allowed, others;
+    if (sched_getcpu() != taken || sched_getaffinity(0, sizeof allowed, &allowed)) return;
+    others = allowed;
+    CPU_CLR(taken, &others);
+    if (CPU_COUNT(&others) == 0) return;
+    if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
+}
+#else
+int processor() { return -1; }
+void leave(int) {}
+#endif
+
 struct Pool {
     std::mutex busy, door;
     std::condition_variable woken, done;
     std::vector<std::thread> threads;
     const std::function<void(int)>* task = nullptr;
-    int n = 0, seats = 0;
+    int n = 0, seats = 0, caller = -1;  // caller: the processor of the thread that waits for the task
     std::atomic<int> next{0}, working{0};
     std::atomic<long> round{0};
 
@@ -40,7 +60,10 @@ struct Pool {
                 woken.wait(lock, [&] { return round.load() != seen; });
                 seen = round.load();
             }
-            if (seat < seats) work();
+            if (seat < seats) {
+                leave(caller);
+                work();
+            }
             if (working.fetch_sub(1) == 1) {
                 std::lock_guard<std::mutex> lock(door);
                 done.notify_one();
@@ -59,7 +82,7 @@ struct Pool {
         }
         {
             std::lock_guard<std::mutex> lock(door);
-            task = &what, n = tasks, seats = wanted - 1;
+            task = &what, n = tasks, seats = wanted - 1, caller = processor();
             next.store(0);
             working.store(static_cast<int>(threads.size()));
             round.fetch_add(1);
