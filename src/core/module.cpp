@@ -221,7 +221,7 @@ PyObject* py_apply(PyObject*, PyObject* args) {
     const core::Kernel* kernel = kernel_named(level);
     Buffer in, to;
     if (!kernel || !in.take(x, false) || !to.take(out, true)) return nullptr;
-    if (in.count() != to.count() || in.count() % core::LANES) {
+    if (in.count() != to.count() || in.count() % 8) {
         PyErr_SetString(PyExc_ValueError, "x and out must have the same length, a multiple of 8");
         return nullptr;
     }

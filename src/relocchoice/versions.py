@@ -12,6 +12,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info
 
+from relocchoice.errors import OptionError
 from relocchoice.kernels import fused
 
 PACKAGES = ("numpy", "scipy", "pandas", "formulaic", "narwhals", "statsmodels", "threadpoolctl")
@@ -26,17 +27,17 @@ class Versions:
     ----------
     packages : names with versions, Python's and the system's among them.
     core : what evaluations run on.
-    threads : how many threads an evaluation uses.
+    threads : how many threads an evaluation uses, or why none can start.
     blas : the libraries that NumPy and SciPy multiply with.
     """
 
     packages: dict[str, str]
     core: str
-    threads: int
+    threads: str
     blas: tuple[str, ...]
 
     def __str__(self) -> str:
-        rows = {**self.packages, "core": self.core, "threads": str(self.threads), "BLAS": "; ".join(self.blas)}
+        rows = {**self.packages, "core": self.core, "threads": self.threads, "BLAS": "; ".join(self.blas)}
         width = max(map(len, rows))
         return "\n".join(f"{name:<{width}}  {text}" for name, text in rows.items())
 
@@ -53,7 +54,14 @@ def versions() -> Versions:
     packages["processor"] = f"{platform.machine()}, {os.cpu_count()} logical"
     packages.update({name: _version(name) for name in PACKAGES})
     core = core_in_words()
-    return Versions(packages, core, fused.threads() if core.startswith("compiled") else 1, _blas())
+    return Versions(packages, core, _threads() if core.startswith("compiled") else "1", _blas())
+
+
+def _threads() -> str:
+    try:
+        return str(fused.threads())
+    except OptionError as error:
+        return f"none, because {error}"
 
 
 def core_in_words() -> str:

@@ -167,3 +167,24 @@ def test_size_on_the_edge():
         rum += utility_maximisation_test(fit).pvalue < 0.05
     assert 0.025 < sided / draws < 0.08
     assert 0.025 < rum / draws < 0.08
+
+
+@cache
+def held(value: float):
+    frame = choice_frame(400, 2, nests=FLAT, lambdas={"near": 0.4, "away": 0.7})
+    return rc.NestedLogit(FORMULA, nests=FLAT, fixed={"lambda:near": value}).fit(choice_data(frame))
+
+
+@pytest.mark.parametrize("method", ["lr", "wald", "score"])
+def test_a_lambda_fixed_elsewhere_is_part_of_the_null(method):
+    assert no_nests_test(held(0.5), method).null == "every free lambda is 1, with lambda:near = 0.5"
+    assert no_nests_test(held(1.0), method).null == "no nests: every lambda is 1"
+
+
+def test_the_ratio_with_a_fixed_lambda_is_that_of_its_null():
+    frame = choice_frame(400, 2, nests=FLAT, lambdas={"near": 0.4, "away": 0.7})
+    model = rc.NestedLogit(FORMULA, nests=FLAT, fixed={"lambda:near": 0.5, "lambda:away": 1.0})
+    restricted = model.fit(choice_data(frame))
+    assert no_nests_test(held(0.5)).statistic == pytest.approx(2 * (held(0.5).llf - restricted.llf), rel=1e-6)
+    told = utility_maximisation_test(held(0.5))
+    assert "with lambda:near = 0.5" in told.null

@@ -20,7 +20,9 @@ import relocchoice as rc
 import relocchoice.spec.design as design_module
 from builders import NESTS, choice_data, choice_frame
 from relocchoice.engine.problem import Problem
+from relocchoice.errors import OptionError
 from relocchoice.kernels import fused
+from relocchoice.versions import versions
 
 TOLERANCE = 1e-12
 EXTENDED = np.finfo(np.longdouble).nmant > 60  # elsewhere the reference itself is off by up to one ulp
@@ -291,6 +293,11 @@ def test_levels_threads_and_how_they_are_chosen(monkeypatch):
     with fused.held(n_threads=1, level=fused.NUMPY):
         assert (fused.threads(), fused.level()) == (1, fused.NUMPY)
     assert fused.threads() == 3
+    for odd in ("0", "-1", "1.5", "abc", "00001025", "1025", "00001999999999", "9" * 5000):
+        monkeypatch.setenv("RELOCCHOICE_NUM_THREADS", odd)
+        with pytest.raises(OptionError, match="from 1 to 1024"):
+            fused.threads()
+        assert versions().threads.startswith("none, because RELOCCHOICE_NUM_THREADS")
 
 
 @pytest.mark.parametrize("nests", [None, NESTS], ids=["multinomial", "nested"])

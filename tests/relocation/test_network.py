@@ -344,3 +344,19 @@ def test_many_firms_take_seconds():
     early = np.bincount(firms["town"].to_numpy()[moves.loc[moves["period"] == 0, "firm"]], minlength=100)
     mine = np.isin(firms["firm"], moves.loc[moves["period"] == 0, "firm"])
     np.testing.assert_array_equal(values.sum(axis=1), early[firms["town"]] - mine)
+
+
+def test_a_pair_listed_from_both_ends_is_one_tie_of_one_weight():
+    ends = {"source": "a", "target": "b", "weight": "w"}
+    alike = pd.DataFrame({"a": ["p", "q"], "b": ["q", "p"], "w": [2.0, 2.0]})
+    np.testing.assert_array_equal(network.Links.read(alike, **ends).matrix.toarray(), [[0, 2], [2, 0]])
+    unlike = alike.assign(w=[1.0, 2.0])
+    with pytest.raises(rc.DataError, match="'p' and 'q' are tied with weight 1 from one end and 2 from the other"):
+        network.Links.read(unlike, **ends)
+    apart = network.Links.read(unlike, **ends, directed=True)
+    np.testing.assert_array_equal(apart.matrix.toarray(), [[0, 1], [2, 0]])
+
+
+def test_places_of_mixed_types_are_sorted_by_their_text():
+    moves = network.Moves.read(pd.DataFrame({"firm": [1, 3, 2], "place": ["a", 1, "c"], "period": [1, 2, 2]}), **KEYS)
+    assert list(moves.places) == [1, "a", "c"]

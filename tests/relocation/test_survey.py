@@ -294,3 +294,10 @@ def test_all_that_is_made_of_it_says_so_first(survey: Survey, large: Survey, tmp
     assert rc.shares(fit).summary().table.title == f"[{line}] Predicted shares"
     assert rc.elasticities(fit, "kin").summary().table.title.startswith(f"[{line}]")
     assert rc.lincom(fit, "kin - policy").summary().table.title.startswith(f"[{line}]")
+
+
+def test_the_truth_says_what_its_shift_was_simulated_for():
+    survey = simulate_survey(95, seed=1)
+    line = survey.provenance.line
+    assert repr(survey.truth).startswith(f"[{line}] <Truth: 19 stated coefficients")
+    assert survey.truth.shift.attrs["provenance"] == survey.truth.params().attrs["provenance"] == line

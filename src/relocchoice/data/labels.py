@@ -106,14 +106,15 @@ def encode_canonical(series: pd.Series, column: str) -> Encoded:
     if isinstance(series.dtype, pd.CategoricalDtype):
         return Encoded(series.cat.codes.to_numpy().astype(np.intp), index_of(series.cat.categories))
     found = encode(series, column)
-    order = _order(found.labels.tolist())
+    order = sorted_positions(found.labels.tolist())
     rank = np.empty(len(order) + 1, dtype=np.intp)
     rank[order] = np.arange(len(order))
     rank[-1] = NULL  # so that the code -1 stays -1
     return Encoded(rank[found.codes], found.labels.take(order))
 
 
-def _order(labels: Sequence[Any]) -> NDArray[np.intp]:
+def sorted_positions(labels: Sequence[Any]) -> NDArray[np.intp]:
+    """The order of labels, by their text when they cannot be compared."""
     try:
         order = sorted(range(len(labels)), key=labels.__getitem__)
     except TypeError:

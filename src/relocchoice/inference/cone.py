@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from relocchoice.engine.pairs import Pairs
 from relocchoice.inference.recession import Signs, balanced, distinct, separating_direction
+from relocchoice.spec.chunk import Chunk
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -22,7 +23,7 @@ TIE = 1e-9
 RANK = 1e-9
 FEW_PAIRS = 4000
 MOST_CHUNKS = 8
-MORE = 3
+CHEAP_ROUNDS = 6
 OF_EACH = 2
 OTHERS = 8
 MOST_ROUNDS = 1000
@@ -61,11 +62,7 @@ def recession_cone(pairs: Pairs, signs: Signs) -> Cone:
     pairs : with q directions whose columns are of about unit size; signs : (q,) which way each may go.
     """
     count, left, separated = _Count(), pairs, False
-    rows = _sample(pairs)
-    done = _balanced(rows)
-    if not done and _sampled(pairs):
-        rows = _sample(pairs, MORE)  # much cheaper than a linear programme on rows that do not overlap by chance
-        done = _balanced(rows)
+    rows, done = _overlapping(pairs, count) if _sampled(pairs) else (_sample(pairs), False)
     for _ in range(MOST_ROUNDS):
         count.rows = max(count.rows, len(rows))
         direction = None if done else _direction(rows, signs)
@@ -93,6 +90,26 @@ def recession_cone(pairs: Pairs, signs: Signs) -> Cone:
     raise ArithmeticError(f"no end to the search for separation after {MOST_ROUNDS} rounds")
 
 
+def _overlapping(pairs: Pairs, count: _Count) -> tuple[Floats, bool]:
+    """Rows of a large problem, and whether they balance.
+
+    Pairs that lose along the direction of a logistic regression join, which is much cheaper than a linear programme on
+    rows that do not overlap by chance.
+    """
+    rows = _sample(pairs)
+    for _ in range(CHEAP_ROUNDS):
+        done, direction = _balanced(rows)
+        if done:
+            return rows, True
+        count.passes += 1
+        largest = np.abs(direction).max(initial=0.0)
+        more = _joined(rows, _along(pairs, direction / largest)[0]) if largest > 0 else rows
+        if len(more) == len(rows):
+            break
+        rows = more
+    return rows, False
+
+
 def _direction(rows: Floats, signs: Signs) -> Floats | None:
     """A direction of largest entry one along which some of the rows gain and none loses, None when there is none."""
     if not rows.size:
@@ -100,7 +117,7 @@ def _direction(rows: Floats, signs: Signs) -> Floats | None:
     direction = _by_single_variables(rows, signs)
     if direction.any():
         return direction
-    if _balanced(rows):
+    if _balanced(rows)[0]:
         return None
     direction, gains = separating_direction(rows, signs)
     return direction / np.abs(direction).max() if gains.any() else None
@@ -118,8 +135,10 @@ def _by_single_variables(rows: Floats, signs: Signs) -> Floats:
     return direction
 
 
-def _balanced(rows: Floats) -> bool:
-    return not rows.size or balanced(rows / np.abs(rows).max(axis=1, keepdims=True))
+def _balanced(rows: Floats) -> tuple[bool, Floats]:
+    if not rows.size:
+        return True, np.zeros(rows.shape[1])
+    return balanced(rows / np.abs(rows).max(axis=1, keepdims=True))
 
 
 def _sampled(pairs: Pairs) -> bool:
@@ -127,10 +146,13 @@ def _sampled(pairs: Pairs) -> bool:
     return sum(chunk.placement.rows.size for chunk in pairs.chunks) > FEW_PAIRS
 
 
-def _sample(pairs: Pairs, times: int = 1) -> Floats:
-    """(m, q) rows to begin with: all of a small problem, else of cases spread evenly over some of the chunks."""
+def _sample(pairs: Pairs) -> Floats:
+    """(m, q) rows to begin with: all of a small problem, else of cases spread evenly over some of the chunks.
+
+    Of cases with many alternatives a few pairs each: many cases overlap sooner than many pairs of few cases do.
+    """
     some = _sampled(pairs)
-    wanted = times * (100 + 16 * pairs.lift.shape[1]) if some else FEW_PAIRS
+    wanted = 100 + 16 * pairs.lift.shape[1] if some else FEW_PAIRS
     which = range(len(pairs.chunks))
     if some and len(which) > MOST_CHUNKS:
         which = range(0, len(which), -(-len(which) // MOST_CHUNKS))
@@ -138,8 +160,17 @@ def _sample(pairs: Pairs, times: int = 1) -> Floats:
     if some:
         parts += _of_every_choice(pairs)
     for position in which:
-        parts.append(_spread(pairs, position, pairs.where(position), -(-wanted // len(which))))
+        where = pairs.where(position) & _thinned(pairs.chunks[position]) if some else pairs.where(position)
+        parts.append(_spread(pairs, position, where, -(-wanted // len(which))))
     return _distinct(np.concatenate(parts))
+
+
+def _thinned(chunk: Chunk) -> Bools:
+    """(S, n) about OTHERS of each case's slots, other ones for each case; all where there are not many more."""
+    slots, lanes = chunk.placement.rows.shape
+    apart = max(1, slots // OTHERS)
+    thinned: Bools = (np.arange(slots)[:, None] + np.arange(lanes)) % apart == 0
+    return thinned
 
 
 def _of_every_choice(pairs: Pairs) -> list[Floats]:

@@ -95,9 +95,11 @@ def threads() -> int:
         return held
     asked = os.environ.get("RELOCCHOICE_NUM_THREADS", "")
     if asked:
-        if not (asked.isascii() and asked.isdigit() and 1 <= int(asked[:5]) <= MOST_THREADS):
+        # not every digit is a digit to int, and int refuses thousands of them
+        wanted = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= len(str(MOST_THREADS)) else 0
+        if not 1 <= wanted <= MOST_THREADS:
             raise OptionError.of("RELOCCHOICE_NUM_THREADS", asked, f"a number from 1 to {MOST_THREADS}")
-        return int(asked)
+        return wanted
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relocchoice.data.frames import Columns
-from relocchoice.data.labels import show
+from relocchoice.data.labels import show, sorted_positions
 from relocchoice.data.provenance import joint_provenance
 from relocchoice.errors import DataError, Finding, OptionError
 from relocchoice.relocation.taxonomy import period_labels
@@ -91,7 +91,7 @@ def coded(series: pd.Series, universe: pd.Index, name: str, what: str) -> Ints:
 
 
 def universe_of(argument: str, given: Sequence[Any] | None, series: pd.Series) -> pd.Index:
-    """The labels in order: as given, in the order of the categories, else sorted.
+    """The labels in order: as given, in the order of the categories, else sorted (by their text if of mixed types).
 
     Raises
     ------
@@ -104,7 +104,8 @@ def universe_of(argument: str, given: Sequence[Any] | None, series: pd.Series) -
         return labels
     if isinstance(series.dtype, pd.CategoricalDtype):
         return pd.Index(series.cat.categories)
-    return pd.Index(series.drop_duplicates()).sort_values()
+    labels = pd.Index(series.drop_duplicates())
+    return labels.take(sorted_positions(labels.tolist()))
 
 
 def periods_of(given: Sequence[Any] | None, series: pd.Series, name: str) -> pd.Index:

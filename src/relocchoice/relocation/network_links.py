@@ -68,12 +68,14 @@ class Links:
         Parameters
         ----------
         source, target : columns of firms; weight : column of tie strengths of at least 0, ones without.
-        directed : a buyer-seller tie goes one way; kinship both, and is then counted from both ends.
+        directed : a buyer-seller tie goes one way; kinship both, and is then counted from both ends: a pair that is
+            listed from both ends is one tie. Rows that repeat a pair from the same end add up.
         firms : all firms, also those without ties; None for those in the table.
 
         Raises
         ------
-        DataError : a missing label, a firm outside ``firms``, a firm tied to itself, a weight that is no number.
+        DataError : a missing label, a firm outside ``firms``, a firm tied to itself, a weight that is no number, an
+            undirected pair with one weight from one end and another from the other.
         """
         columns = read_frame(frame)
         ends = [labels_of(columns, source, "source"), labels_of(columns, target, "target")]
@@ -90,7 +92,7 @@ class Links:
         shape = (len(universe), len(universe))
         matrix = sparse.coo_array((values, (origin, other)), shape=shape).tocsr()
         if not directed:
-            matrix = _both_ways(matrix)
+            matrix = _both_ways(matrix, universe)
         return cls(universe, matrix, directed, provenance_of(frame))
 
     @classmethod
@@ -204,6 +206,15 @@ class Links:
         return np.asarray(held.sum(axis=0 if direction == "in" else 1), dtype=np.float64)
 
 
-def _both_ways(matrix: sparse.csr_array) -> sparse.csr_array:
-    """Each tie from both ends; a pair that is listed from both ends counts once, with the larger weight."""
-    return matrix.maximum(matrix.T).tocsr()
+def _both_ways(matrix: sparse.csr_array, firms: pd.Index) -> sparse.csr_array:
+    """Each tie from both ends; a pair that is listed from both ends counts once."""
+    back = matrix.T.tocsr()
+    unlike = (matrix.multiply(back.astype(bool)) - back.multiply(matrix.astype(bool))).tocoo()
+    first = np.flatnonzero(unlike.data)[:1]
+    if len(first):
+        i, k = unlike.row[first[0]], unlike.col[first[0]]
+        raise DataError(
+            f"firms {show(firms[i])} and {show(firms[k])} are tied with weight {matrix[i, k]:g} from one end and "
+            f"{matrix[k, i]:g} from the other; give the pair one weight, or take directed=True"
+        )
+    return matrix.maximum(back).tocsr()

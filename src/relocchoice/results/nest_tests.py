@@ -63,8 +63,9 @@ def no_nests_test(
     """
     if method not in get_args(Method):
         raise OptionError.of("method", method, ", ".join(get_args(Method)))
-    null = "no nests: every lambda is 1"
     names, reason = _free_lambdas(fit, data)
+    held = _held(fit)
+    null = f"every free lambda is 1, with {held}" if held else "no nests: every lambda is 1"
     if reason:
         return refused(null, reason)
     bounded = _bounded_by_one(fit, names)
@@ -111,8 +112,9 @@ def utility_maximisation_test(fit: ChoiceResults, *, seed: int = 0, data: Choice
     The law is that of the least favourable point, where every lambda is one: with one lambda half chi2(0), half
     chi2(1), with several a mixture, simulated (``seed``) from four on. Estimates that fulfil it give p = 1.
     """
-    null = "every lambda is at most that of the nest above it, and at most 1"
     names, reason = _free_lambdas(fit, data)
+    held = _held(fit)
+    null = "every lambda is at most that of the nest above it, and at most 1" + (f", with {held}" if held else "")
     if not reason and (_bounded_by_one(fit, names) or (fit.parameters.loc[names, "status"] == "at bound").any()):
         reason = "bounds of the fit hold its lambdas; fit without these bounds"
     if reason:
@@ -123,7 +125,8 @@ def utility_maximisation_test(fit: ChoiceResults, *, seed: int = 0, data: Choice
             return refused(null, cone)
         mixture = cone.mixture(seed).reversed()
         top = cone.highest(fit)
-        return _mixed(null, 2.0 * (fit.llf - top), mixture, "likelihood ratio; least favourable: every lambda is 1")
+        least = "every free lambda is 1" if held else "every lambda is 1"
+        return _mixed(null, 2.0 * (fit.llf - top), mixture, f"likelihood ratio; least favourable: {least}")
 
 
 def _by(
@@ -155,6 +158,14 @@ def _free_lambdas(fit: ChoiceResults, data: ChoiceData | None) -> tuple[list[str
     shapes = problem.space.names[problem.n_coef :]
     names = [name for name in problem.space.free_names if name in shapes]
     return names, "" if names else "every lambda is fixed"
+
+
+def _held(fit: ChoiceResults) -> str:
+    """The lambdas that are fixed at another value than one, which no test of the free ones can bring there."""
+    known, idle = fit.parameters, degenerate_lambdas(fit.spec)
+    fixed = known.loc[(known["status"] == "fixed") & (known["estimate"] != 1.0), "estimate"]
+    names = {f"lambda:{node}" for node in fit.spec.nests.nodes} if fit.spec.nests is not None else set()
+    return ", ".join(f"{name} = {value:.12g}" for name, value in fixed.items() if name in names - set(idle))
 
 
 # --------------------------------------------------------------------------------------------------------------- cones

@@ -75,7 +75,7 @@ class Equilibria:
     def summary(self, format: Format = "text") -> Summary:
         """The equilibria as a table that prints itself in ``format``."""
         count = len(self.shares)
-        title = begun(self.provenance, f"Equilibria of expected shares: {_words(count)}")
+        title = begun(self.provenance, f"Equilibria of expected shares: {_words(count, len(self.undecided))}")
         rows = tuple(
             (
                 str(k + 1),
@@ -255,7 +255,9 @@ def _record(
     )
 
 
-def _words(count: int) -> str:
+def _words(count: int, undecided: int) -> str:
+    if undecided:
+        return f"{count} shown, how many there are is not known"
     if count < 2:
         return "one" if count else "none found"
     return f"{count}, so that history decides"

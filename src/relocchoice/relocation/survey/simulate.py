@@ -78,7 +78,7 @@ def simulate_survey(n_firms: int = 95, seed: int = 0, *, margins: Margins = "exa
     }
     for frame in frames.values():
         frame.attrs["provenance"] = provenance.line
-    return Survey(**frames, truth=Truth(_shift_frame(calibrated())), provenance=provenance)
+    return Survey(**frames, truth=Truth(_shift_frame(calibrated()), provenance.line), provenance=provenance)
 
 
 def check_whole(name: str, value: object, least: int, most: int) -> None:

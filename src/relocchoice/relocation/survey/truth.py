@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 
+from relocchoice.data.provenance import begun, traced_record
 from relocchoice.errors import OptionError
 from relocchoice.models import NestedLogit
 from relocchoice.relocation.survey.cells import MANUFACTURING, NEAR, cells
@@ -35,7 +36,8 @@ LAMBDA_FORM, LAMBDA_NEAR, LAMBDA_FAR = 0.8, 0.5, 0.6
 NEST, NEST_NEAR, NEST_FAR = "manufacturing", "near", "far"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@traced_record
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Truth:
     """The stated coefficients, and the constants that were set so that the expected margins are the published ones.
 
@@ -43,9 +45,15 @@ class Truth:
     ----------
     shift : one row a period, alternative and class of assets: ``period``, ``alternative``, ``assets``, ``shift``, in
         units of the joint utility. It is known and enters as an offset.
+    provenance : where the shift comes from.
     """
 
     shift: pd.DataFrame
+    provenance: str = ""
+
+    def __repr__(self) -> str:
+        told = f"<Truth: {len(self.params())} stated coefficients and lambdas, {len(self.shift)} shifts>"
+        return begun(self.provenance, told)
 
     def params(self, level: Level = "joint") -> pd.Series:
         """The true coefficients, labelled as the model's parameters.
