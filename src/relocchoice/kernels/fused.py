@@ -68,7 +68,7 @@ def level() -> str:
 
 def storage() -> Storage:
     """How a design should store its columns: in tiles of the cases the core computes side by side, if it serves."""
-    return PLAIN if level() == NUMPY else Storage(LANES, fill)
+    return PLAIN if level() == NUMPY else Storage(LANES, fill, largest_share=8)
 
 
 def fill(fillings: Sequence[Filling], columns: Sequence[Floats], scales: Sequence[float], difference: bool) -> None:

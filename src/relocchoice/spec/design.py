@@ -21,6 +21,7 @@ from relocchoice.spec.tiles import PLAIN, Filling, Storage, tiled
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 CHUNK_VALUES = 2**15
+MANY_CHUNKS = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -70,13 +71,21 @@ def build_design(
     movable = np.ones(len(columns.names), dtype=bool) if movable is None else movable
     moved = centring(data, columns, movable, shift_invariant) if moved is None else moved
     sorted_columns = _sort_columns(data, columns, everywhere, shift_invariant)
-    width = max(1, storage.chunk_share * CHUNK_VALUES // max(4, len(sorted_columns.generic)))
+    width = _width(data, len(sorted_columns.generic), storage)
     placed = list(_placed(data, order, group, labelled, width, cases))
     differenced = shift_invariant and data.chosen is not None
     fillings = tiled(placed, *_generic(columns, sorted_columns, moved), differenced, storage)
     shared: dict[bytes, _BySlot] = {}
     chunks = tuple(_chunk(columns, sorted_columns, moved, filling, differenced, shared) for filling in fillings)
     return Design(columns.names, chunks, data.n_cases, moved)
+
+
+def _width(data: ChoiceData, n_generic: int, storage: Storage) -> int:
+    """Slots x cases of a chunk. Where many chunks remain they are larger, for those who compute chunk by chunk."""
+    columns = max(4, n_generic)
+    share = data.n_rows * columns // (MANY_CHUNKS * CHUNK_VALUES)
+    share = min(max(share, storage.smallest_share), storage.largest_share)
+    return max(1, share * CHUNK_VALUES // columns)
 
 
 def _placed(

@@ -32,13 +32,15 @@ class Storage:
     Attributes
     ----------
     lanes : how many cases a tile holds; None: all of its chunk.
-    chunk_share : how much larger than the smallest chunks are.
+    smallest_share, largest_share : how much larger than the smallest chunks of all these may be; the larger the more
+        chunks there are.
     fill : writes columns (R,), divided by their scales and differenced against the chosen alternative, into the tiles.
     """
 
     lanes: int | None
     fill: Fill
-    chunk_share: int = 1
+    smallest_share: int = 1
+    largest_share: int = 1
 
 
 def tiled(
@@ -85,4 +87,4 @@ def fill(fillings: Sequence[Filling], columns: Sequence[Floats], scales: Sequenc
 
 
 # NumPy spends as long on calling its functions as on computing where chunks are small.
-PLAIN = Storage(None, fill, chunk_share=3)
+PLAIN = Storage(None, fill, smallest_share=3, largest_share=3)
