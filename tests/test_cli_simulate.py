@@ -51,6 +51,7 @@ def test_files_hold_the_survey_and_its_provenance(
 
 
 def test_text_is_the_same_with_and_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyarrow")
     survey = simulate_survey(95, 3)
     fast = write_survey(survey, tmp_path / "fast")
     monkeypatch.setattr(write, "find_spec", lambda name: None)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow
 import pytest
 
 import relocchoice as rc
@@ -340,7 +339,7 @@ def test_any_frame_gets_the_note(kind: str) -> None:
     plain.attrs["provenance"] = "drawn by hand"
     frame: Any = {
         "pandas": lambda: plain,
-        "pyarrow": lambda: pyarrow.Table.from_pandas(plain),
+        "pyarrow": lambda: pytest.importorskip("pyarrow").Table.from_pandas(plain),
         "polars": lambda: pl.from_pandas(plain),
         "dict": lambda: plain.to_dict("list"),
     }[kind]()

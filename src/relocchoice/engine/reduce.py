@@ -10,6 +10,7 @@ from functools import cache
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from relocchoice.kernels.fused import threads
@@ -47,9 +48,15 @@ class Threads:
         count = min(threads(), len(chunks))
         if count < 2:
             return SERIAL.map_reduce(task, chunks, combine)
+        errors = np.geterr()  # NumPy 1 keeps it for each thread, NumPy 2 in the context
+
+        def held(chunk: Chunk) -> Part:
+            with np.errstate(**errors):
+                return task(chunk)
+
         with one_thread(), ThreadPoolExecutor(count) as pool:
-            # what the caller holds in its context, NumPy's treatment of errors for one, holds in the threads
-            parts = [pool.submit(copy_context().run, task, chunk) for chunk in chunks]
+            # what the caller holds in its context holds in the threads
+            parts = [pool.submit(copy_context().run, held, chunk) for chunk in chunks]
             return pairwise([part.result() for part in parts], combine)
 
 

@@ -156,9 +156,10 @@ class Fused:
         p = self.n_coef + self.n_shape
         out = np.empty(1 + p + 3 * p * p)
         self._call(beta, shape, self._placed(weights), self._placed(squares), out, None)
+        if not math.isfinite(out[0]):
+            return nowhere(p)
         hessian, opg, squared = out[1 + p :].reshape(3, p, p)
-        value = float(out[0]) if math.isfinite(out[0]) else -math.inf
-        return Sums(value, out[1 : 1 + p], hessian, opg, opg if squares is None else squared)
+        return Sums(float(out[0]), out[1 : 1 + p], hessian, opg, opg if squares is None else squared)
 
     def loglik(self, beta: Floats, shape: Floats, n_cases: int) -> Floats:
         """(n of the data,) log-likelihoods; zero for cases that do not stand in the chunks."""
