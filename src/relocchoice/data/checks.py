@@ -47,10 +47,12 @@ def lay_out(draft: Draft, usable: Bools, doubtful: Bools) -> Layout:
     """Sort the usable rows (D,) of a draft by case and alternative; rows in order already are not sorted again."""
     n, width = len(draft.cases), max(len(draft.alternatives), 1)
     rows = np.flatnonzero(usable)
-    key = draft.case[rows].astype(np.int64) * width + draft.alternative[rows]
+    case, alternative = _at(draft.case, rows, usable), _at(draft.alternative, rows, usable)
+    key = case.astype(np.int64) * width
+    key += alternative
     if not np.all(key[1:] >= key[:-1]):
-        rows = rows[np.argsort(key, kind="stable")]
-    case, alternative = draft.case[rows], draft.alternative[rows]
+        order = np.argsort(key, kind="stable")
+        rows, case, alternative = rows[order], case[order], alternative[order]
     available = np.ones(len(rows), dtype=bool) if draft.available is None else draft.available[rows] == 1
     taken = np.zeros(len(rows), dtype=bool) if draft.chosen is None else available & (draft.chosen[rows] == 1)
     return Layout(
@@ -64,6 +66,11 @@ def lay_out(draft: Draft, usable: Bools, doubtful: Bools) -> Layout:
         present=np.bincount(case, minlength=n) > 0,
         doubtful=doubtful,
     )
+
+
+def _at(values: Positions, rows: Positions, usable: Bools) -> Positions:
+    """Values of the usable rows, without a copy where all are."""
+    return values if len(rows) == len(usable) else values[rows]
 
 
 def listed(where: Positions, describe: Callable[[int], Finding], noun: str) -> list[Finding]:

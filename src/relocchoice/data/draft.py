@@ -113,6 +113,11 @@ def read_flags(series: pd.Series) -> Flags:
     """Read a column of bool, of 0/1 numbers, or of the words yes/no or true/false; other text is not guessed at."""
     if series.dtype == np.dtype(bool):
         return Flags(series.to_numpy().astype(np.int8), ())
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iuf":
+        numbers = series.to_numpy()
+        yes = numbers == 1
+        if (yes | (numbers == 0)).all():
+            return Flags(yes.astype(np.int8), ())
     # Categories are labels: a categorical of 0 and 1 is read through its values all the same.
     values = series.astype(object) if isinstance(series.dtype, pd.CategoricalDtype) else series
     codes, distinct = pd.factorize(values)

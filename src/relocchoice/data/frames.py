@@ -218,9 +218,10 @@ def _from_objects(series: pd.Series) -> pd.Series:
     return series
 
 
-def pick(series: pd.Series, rows: NDArray[np.intp]) -> pd.Series:
-    """The values of `series` at the positions `rows`, with a new RangeIndex; always a copy."""
-    taken = pd.Series(series.array.take(rows), name=series.name)
+def pick(series: pd.Series, rows: NDArray[np.intp] | slice) -> pd.Series:
+    """The values of `series` at the positions `rows`, with a new RangeIndex; always a copy, and one only."""
+    values = series.array[rows].copy() if isinstance(rows, slice) else series.array.take(rows)
+    taken = pd.Series(values, name=series.name, copy=False)
     return plain(taken) if isinstance(series.dtype, pd.BooleanDtype) else taken  # plain flags once the nulls are gone
 
 

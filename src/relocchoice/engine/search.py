@@ -105,7 +105,7 @@ class Reference:
 
 def reference_of(problem: Problem) -> Reference:
     """The reference of a problem."""
-    bare = _bare_problem(problem)
+    bare = bare_problem(problem)
     shape, null = is_shape(problem), null_point(problem)
     at = without_shapes(bare).evaluate(null)
     information = -at.hessian
@@ -124,7 +124,7 @@ def reference_information(problem: Problem) -> Floats:
     return reference_of(problem).information
 
 
-def _bare_problem(problem: Problem) -> Problem:
+def bare_problem(problem: Problem) -> Problem:
     """The problem without offset and with fixed coefficients at zero: at zero all shares are equal."""
     constant, bare = problem.space.constant.copy(), problem.without_offset()
     if bare is problem and not constant[: problem.n_coef].any():

@@ -23,7 +23,6 @@ TIE = 1e-9
 RANK = 1e-9
 FEW_PAIRS = 4000
 MOST_CHUNKS = 8
-CHEAP_ROUNDS = 6
 OF_EACH = 2
 OTHERS = 8
 MOST_ROUNDS = 1000
@@ -62,11 +61,10 @@ def recession_cone(pairs: Pairs, signs: Signs) -> Cone:
     pairs : with q directions whose columns are of about unit size; signs : (q,) which way each may go.
     """
     count, left, separated = _Count(), pairs, False
-    rows, done = _overlapping(pairs, count) if _sampled(pairs) else (_sample(pairs), False)
+    rows = _sample(pairs)
     for _ in range(MOST_ROUNDS):
         count.rows = max(count.rows, len(rows))
-        direction = None if done else _direction(rows, signs)
-        done = False
+        direction = _direction(rows, signs)
         if direction is not None:
             count.passes += 1
             losing, gaining = _along(left, direction)
@@ -90,26 +88,6 @@ def recession_cone(pairs: Pairs, signs: Signs) -> Cone:
     raise ArithmeticError(f"no end to the search for separation after {MOST_ROUNDS} rounds")
 
 
-def _overlapping(pairs: Pairs, count: _Count) -> tuple[Floats, bool]:
-    """Rows of a large problem, and whether they balance.
-
-    Pairs that lose along the direction of a logistic regression join, which is much cheaper than a linear programme on
-    rows that do not overlap by chance.
-    """
-    rows = _sample(pairs)
-    for _ in range(CHEAP_ROUNDS):
-        done, direction = _balanced(rows)
-        if done:
-            return rows, True
-        count.passes += 1
-        largest = np.abs(direction).max(initial=0.0)
-        more = _joined(rows, _along(pairs, direction / largest)[0]) if largest > 0 else rows
-        if len(more) == len(rows):
-            break
-        rows = more
-    return rows, False
-
-
 def _direction(rows: Floats, signs: Signs) -> Floats | None:
     """A direction of largest entry one along which some of the rows gain and none loses, None when there is none."""
     if not rows.size:
@@ -117,7 +95,7 @@ def _direction(rows: Floats, signs: Signs) -> Floats | None:
     direction = _by_single_variables(rows, signs)
     if direction.any():
         return direction
-    if _balanced(rows)[0]:
+    if balanced(rows / np.abs(rows).max(axis=1, keepdims=True)):
         return None
     direction, gains = separating_direction(rows, signs)
     return direction / np.abs(direction).max() if gains.any() else None
@@ -133,12 +111,6 @@ def _by_single_variables(rows: Floats, signs: Signs) -> Floats:
     down = (most <= 0.0) & (least < -TIE) & (signs.lower < 0.0)
     direction: Floats = up.astype(float) - down
     return direction
-
-
-def _balanced(rows: Floats) -> tuple[bool, Floats]:
-    if not rows.size:
-        return True, np.zeros(rows.shape[1])
-    return balanced(rows / np.abs(rows).max(axis=1, keepdims=True))
 
 
 def _sampled(pairs: Pairs) -> bool:

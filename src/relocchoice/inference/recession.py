@@ -43,15 +43,11 @@ class Signs:
         return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
 
-def balanced(rows: Floats) -> tuple[bool, Floats]:
+def balanced(rows: Floats) -> bool:
     """Whether positive weights bring the rows (m, k) to zero: then no direction makes one gain and none lose.
 
     Yes is a proof, no is not. The weights are those of a logistic regression in which every row is a success,
     corrected so that they balance to rounding.
-
-    Returns
-    -------
-    bool, and (k,) the coefficients of that regression: where rows do not balance, a direction along which most gain.
     """
     d = np.zeros(rows.shape[1])
     for _ in range(30):
@@ -61,11 +57,11 @@ def balanced(rows: Floats) -> tuple[bool, Floats]:
         information[np.diag_indices_from(information)] += 1e-12 * max(float(np.trace(information)), 1e-300)
         step = np.linalg.solve(information, pull)
         if float(pull @ step) < 1e-8:
-            return _balance(rows, y), d
+            return _balance(rows, y)
         d = d + step * min(1.0, 20.0 / max(float(np.abs(rows @ step).max()), 1e-300))
         if np.abs(rows @ d).max() > FAR:  # weights of e^-30 prove nothing any more
-            return False, d
-    return False, d
+            return False
+    return False
 
 
 def _balance(rows: Floats, y: Floats) -> bool:

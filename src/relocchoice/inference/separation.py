@@ -32,6 +32,7 @@ from relocchoice.engine.search import reference_information
 from relocchoice.errors import Finding
 from relocchoice.inference.cells import separated_cells
 from relocchoice.inference.cone import Cone, recession_cone
+from relocchoice.inference.overlap import overlaps
 from relocchoice.inference.recession import Signs, distinct, interior_direction, recession_signs
 from relocchoice.inference.separation_nests import _loose_nests, always_consistent, nest_notes, one_scale
 from relocchoice.spec.model import ModelSpec
@@ -156,11 +157,15 @@ def certify(spec: ModelSpec, bound: Bound, reference: Floats | None = None) -> C
         return _nothing(problem, judged, exact, reason)
     scale = _scale(problem, free, reference)
     signs = _signs(problem, free)
+    plain = _nothing(problem, judged, exact, reason)
     if _plainly_overlapping(spec, bound, free, scale):
-        return replace(_nothing(problem, judged, exact, reason), passes=1)
+        return plain
+    proved = overlaps(problem, free)
+    plain = replace(plain, nests=nest_notes(spec, bound, free, scale, signs))
+    if proved:
+        return plain
     cone = recession_cone(Pairs.of(problem, free, scale), signs)
-    nests = nest_notes(spec, bound, free, scale, signs)
-    plain = replace(_nothing(problem, judged, exact, reason), nests=nests, rows=cone.rows, passes=cone.passes)
+    plain = replace(plain, rows=cone.rows, passes=cone.passes)
     return _separated(spec, bound, plain, cone, free, scale, signs) if cone.separated else plain
 
 

@@ -9,6 +9,7 @@ from relocchoice.engine.bind import Bound, degenerate_lambdas
 from relocchoice.engine.pairs import Pairs
 from relocchoice.engine.problem import Problem
 from relocchoice.inference.cone import recession_cone
+from relocchoice.inference.overlap import overlaps
 from relocchoice.inference.recession import Signs
 from relocchoice.spec.model import ModelSpec
 from relocchoice.spec.nests import NestTree
@@ -56,8 +57,10 @@ def nest_notes(spec: ModelSpec, bound: Bound, free: Ints, scale: Floats, signs: 
     groups = spec.nests.parents_of(list(bound.data.alternatives))
     out = []
     for m in _loose_nests(spec, bound):
-        within = Pairs.of(bound.problem, free, scale, np.where(groups == m, m, -1))
-        if recession_cone(within, signs).separated:
+        group = np.where(groups == m, m, -1)
+        if overlaps(bound.problem, free, group):
+            continue
+        if recession_cone(Pairs.of(bound.problem, free, scale, group), signs).separated:
             out.append(spec.nests.nodes[m])
     return tuple(out)
 

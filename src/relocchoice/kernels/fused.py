@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,7 +196,7 @@ def fuse(chunks: Sequence[Chunk], families: Sequence[Family], n_shape: int) -> F
         return None
     first, scaling = chunks[0], _scaling(families[0])
     trees: dict[tuple[int, int], NDArray[np.int64]] = {}
-    layouts: dict[tuple[int, int, int], int] = {}
+    layouts: dict[tuple[int, ...], tuple[int, ...]] = {}
     table = np.zeros((len(chunks), len(CHUNK_FIELDS)), dtype=np.int64)
     position = most_slots = most_active = 0
     for row, chunk, family in zip(table, chunks, families, strict=True):
@@ -204,14 +205,17 @@ def fuse(chunks: Sequence[Chunk], families: Sequence[Family], n_shape: int) -> F
         key = (0 if nested is None else id(nested), n_slots)
         if key not in trees:
             trees[key] = _root_alone(n_slots) if nested is None else _packed(nested)
-        layout = layouts.setdefault((n_slots, id(chunk.pool_coef), id(chunk.zone)), len(layouts))
-        row[:4] = chunk.n_cases, n_slots, position, layout
-        arrays = (chunk.tiles, chunk.zone, chunk.pool, chunk.offset, chunk.placement.available)
-        row[4:9] = [0 if array is None else array.ctypes.data for array in arrays]
-        row[9:] = chunk.placement.chosen.ctypes.data, chunk.pool_coef.ctypes.data, trees[key].ctypes.data
+        alike = (*key, id(chunk.pool_coef), id(chunk.zone))
+        if alike not in layouts:
+            shared = [_address(array) for array in (chunk.zone, chunk.pool_coef, trees[key])]
+            layouts[alike] = len(layouts), *shared
+            most_slots = max(most_slots, n_slots)
+            most_active = max(most_active, int((chunk.pool_coef >= 0).any(axis=0).sum()) if len(chunk.pool) else 0)
+        layout, zone, pool_coef, tree = layouts[alike]
+        place = chunk.placement
+        own = (_address(array) for array in (chunk.pool, chunk.offset, place.available, place.chosen))
+        row[:] = (chunk.n_cases, n_slots, position, layout, _address(chunk.tiles), zone, *own, pool_coef, tree)
         position += chunk.n_cases
-        most_slots = max(most_slots, n_slots)
-        most_active = max(most_active, int((chunk.pool_coef >= 0).any(axis=0).sum()) if len(chunk.pool) else 0)
     sizes = [len(first.generic_coef), len(first.zone), len(first.pool), first.n_coef, n_shape, most_slots, most_active]
     model = np.array(
         [*sizes, first.differenced, scaling == "utility", n_shape + 1, *first.generic_coef, *first.zone_coef], np.int64
@@ -220,6 +224,11 @@ def fuse(chunks: Sequence[Chunk], families: Sequence[Family], n_shape: int) -> F
     order = None if np.array_equal(cases, np.arange(len(cases))) else cases
     held = (tuple(chunks), tuple(families), trees)
     return Fused(table, model, order, len(cases), first.n_coef, n_shape, held)
+
+
+def _address(array: NDArray[Any] | None) -> int:
+    """Where the numbers of an array begin; zero where there is none."""
+    return 0 if array is None else int(array.ctypes.data)
 
 
 def _fits(chunk: Chunk, family: Family) -> bool:

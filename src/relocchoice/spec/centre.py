@@ -21,6 +21,7 @@ from relocchoice.spec.columns import Column, UtilityColumns
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 LARGEST = 1e152
+AT_ONCE = 2**15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +85,7 @@ def _size(column: Column) -> float:
     """The power of two at or below half the range of a column (of its largest value when that is constant)."""
     if column.values is None:
         return 1.0
-    low, high = float(column.values.min()), float(column.values.max())
+    low, high = _range(column.values)
     size = max(high / 2 - low / 2, 0.0) or max(abs(low), abs(high))
     if size > LARGEST or 0 < size < 1 / LARGEST:
         raise SpecificationError(
@@ -92,6 +93,13 @@ def _size(column: Column) -> float:
             "give the column another unit"
         )
     return float(2.0 ** np.floor(np.log2(size))) if size > 0 else 1.0
+
+
+def _range(values: Floats) -> tuple[float, float]:
+    """The least and the largest value, in parts that stay in the cache between the two."""
+    parts = [values[at : at + AT_ONCE] for at in range(0, len(values), AT_ONCE)]
+    least, largest = zip(*((part.min(), part.max()) for part in parts), strict=True)
+    return float(min(least)), float(max(largest))
 
 
 def _absorbing_constants(data: ChoiceData, columns: UtilityColumns, movable: NDArray[np.bool_]) -> Ints | None:

@@ -26,6 +26,7 @@ from relocchoice.spec.labels import Label, label_from_json, label_to_json, liste
 from relocchoice.spec.parts import ParsedTerm, parse_part
 from relocchoice.spec.state import state_from_json, state_to_json
 from relocchoice.spec.term_checks import (
+    all_finite,
     Rows,
     changed_types,
     not_finite,
@@ -225,7 +226,8 @@ def _evaluate(encoding: TermsEncoding, data: ChoiceData, learning: bool, without
         if not made:
             findings.append(_no_column(term))
         for label, column in made:
-            strange = not_finite(label, column, frame, term, data, encoding.level)
+            sure = term.label in direct and term.lookup in source.finite
+            strange = [] if sure else not_finite(label, column, frame, term, data, encoding.level)
             findings += strange
             if not strange:
                 labels.append(label)
@@ -259,9 +261,10 @@ def _other_columns(encoding: TermsEncoding, labels: Sequence[str]) -> Finding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Source:
-    """The columns that can be read, and what is wrong with the others."""
+    """The columns that can be read, those of them known to be finite, and what is wrong with the others."""
 
     frame: pd.DataFrame
+    finite: frozenset[str]
     findings: tuple[Finding, ...]
 
 
@@ -272,14 +275,15 @@ def _readable(
     barred = {*without, *(finding.column for finding in findings)}
     names = [name for name in source_columns(terms) if name not in barred]
     frame = data.row_frame(names) if encoding.level == "row" else data.case_frame(names)
-    unusable = unusable_columns(frame, data, encoding.level, terms)
+    finite = frozenset(name for name in frame.columns if all_finite(frame[name]))
+    unusable = unusable_columns(frame, finite, data, encoding.level, terms)
     if unusable:
         frame = frame.drop(columns=list({finding.column for finding in unusable}))
     frame = _numbers_as_numbers(frame)
     changed = [] if learning or not len(frame) else changed_types(frame, encoding.numeric, encoding.levels)
     if changed:
         frame = frame.drop(columns=[finding.column for finding in changed])
-    return _Source(frame, (*findings, *unusable, *changed))
+    return _Source(frame, finite, (*findings, *unusable, *changed))
 
 
 def _reading_only(terms: Sequence[ParsedTerm], frame: pd.DataFrame) -> tuple[ParsedTerm, ...]:

@@ -114,12 +114,19 @@ def shadowing(terms: Sequence[ParsedTerm]) -> list[Finding]:
     ]
 
 
-def unusable_columns(frame: pd.DataFrame, data: ChoiceData, rows: Rows, terms: Sequence[ParsedTerm]) -> list[Finding]:
-    """Missing values, before a categorical would turn them into a row of zeros; values that are no number or label."""
+def unusable_columns(
+    frame: pd.DataFrame, finite: Collection[str], data: ChoiceData, rows: Rows, terms: Sequence[ParsedTerm]
+) -> list[Finding]:
+    """Missing values, before a categorical would turn them into a row of zeros; values that are no number or label.
+
+    Parameters
+    ----------
+    finite : columns of which :func:`all_finite` is true.
+    """
     findings = []
     for name in frame.columns:
         column = frame[name]
-        absent = np.zeros(0, dtype=bool) if _all_finite(column) else column.isna().to_numpy()
+        absent = np.zeros(0, dtype=bool) if name in finite else column.isna().to_numpy()
         if absent.any():
             first = int(np.argmax(absent))
             case, alternative = _place(data, rows, first)
@@ -163,7 +170,7 @@ def unusable_columns(frame: pd.DataFrame, data: ChoiceData, rows: Rows, terms: S
     return findings
 
 
-def _all_finite(column: pd.Series) -> bool:
+def all_finite(column: pd.Series) -> bool:
     """Whether plain numbers are known to be finite without looking at each: their sum is."""
     if not isinstance(column.dtype, np.dtype) or column.dtype.kind not in "iufb":
         return False

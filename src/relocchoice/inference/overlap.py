@@ -1,0 +1,112 @@
+"""Overlap shown by a multinomial logit: near its maximum the shares are weights that balance the rows of the data.
+
+A row a_r is what the chosen alternative of a case has more of than another one, w_r the other one's probability. The
+score is g = sum_r w_r a_r and M = sum_r w_r a_r a_r' the outer products less the Hessian. With s = M^-1 g the weights
+w_r (1 - a_r's) bring the rows to zero exactly, and where all a_r's are below one and M is definite no direction of the
+coefficients lets a chosen alternative gain and none lose: it would gain on a row of positive weight (Stiemke 1915).
+Rows of some cases prove it for all, because more rows only leave fewer directions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relocchoice.engine.problem import Problem
+from relocchoice.engine.search import bare_problem
+from relocchoice.engine.starts import EVERY, null_point, without_shapes
+from relocchoice.spec.chunk import Chunk
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+ROUNDS = 12
+LEAST = 1e-6
+MOST_MOVED = 0.5
+
+
+def overlaps(problem: Problem, free: Ints, group: Ints | None = None) -> bool:
+    """Whether some of the cases, or all, prove that no direction separates choices. Yes is a proof, no is not.
+
+    Parameters
+    ----------
+    free : positions of the free parameters that directions move.
+    group : (J,) of each alternative, -1 for none: only alternatives of the chosen one's group are compared, and only
+        coefficients that differ within a group are moved. None: all.
+    """
+    if not problem.laid_out or not len(free):
+        return False
+    plain = without_shapes(bare_problem(problem))
+    plain = replace(plain, weights=(plain.lane_weights > 0).astype(float), lane_of=None)
+    if len(plain.design.chunks) >= 2 * EVERY and _balances(_every(plain, slice(EVERY // 2, None, EVERY)), free, group):
+        return True
+    return _balances(plain, free, group)
+
+
+def _balances(problem: Problem, free: Ints, group: Ints | None) -> bool:
+    """Whether the shares balance at some point on the way to the maximum."""
+    if group is not None:
+        problem, free = _within(problem, group), _moving(problem, free, group)
+    inner = np.ix_(free, free)
+    at = null_point(problem)
+    # every probability is at least one in so many there, so that no row exceeds this many sizes of its columns
+    largest = float(max(len(chunk.placement.rows) for chunk in problem.design.chunks)) ** 0.5
+    size = None
+    for _ in range(ROUNDS):
+        here = problem.evaluate(at)
+        if not np.isfinite(here.value):
+            return False
+        squares = here.opg[inner] - here.hessian[inner]
+        size = np.sqrt(np.maximum(np.diag(squares), 0.0)) if size is None else size
+        if not (size > 0).all():
+            return False
+        values, vectors = np.linalg.eigh(squares / np.outer(size, size))
+        if values[0] < LEAST:
+            return False
+        shift = vectors @ (vectors.T @ (here.gradient[free] / size) / values)
+        if largest * float(np.abs(shift).sum()) < MOST_MOVED:
+            return True
+        try:
+            at[free] -= np.linalg.solve(here.hessian[inner], here.gradient[free])
+        except np.linalg.LinAlgError:
+            return False
+    return False
+
+
+def _every(problem: Problem, some: slice) -> Problem:
+    design = replace(problem.design, chunks=problem.design.chunks[some])
+    return replace(problem, design=design, families=problem.families[some])
+
+
+def _within(problem: Problem, group: Ints) -> Problem:
+    """The same with the choice within the chosen alternative's group alone; other cases have weight zero."""
+    chunks, weights = [], problem.weights.copy()
+    for chunk in problem.design.chunks:
+        place = chunk.placement
+        groups = _groups(chunk, group)
+        own = groups[place.chosen, np.arange(chunk.n_cases)]
+        there = (groups == own) | (own < 0)
+        weights[place.cases[own < 0]] = 0.0
+        available = there if place.available is None else there & place.available
+        chunks.append(replace(chunk, placement=replace(place, available=np.ascontiguousarray(available))))
+    return replace(problem, design=replace(problem.design, chunks=tuple(chunks)), weights=weights)
+
+
+def _moving(problem: Problem, free: Ints, group: Ints) -> Ints:
+    """Those of the free parameters that columns of alternatives in a group have."""
+    used = np.zeros(problem.n_coef, dtype=bool)
+    for chunk in problem.design.chunks:
+        used[chunk.generic_coef] = used[chunk.zone_coef] = True
+        here = (_groups(chunk, group) >= 0).any(axis=1)
+        for coef in (chunk.pool_coef[:, here], chunk.own_coef[:, here]):
+            used[coef[coef >= 0]] = True
+    moved = np.abs(problem.space.matrix[: problem.n_coef, free])[used].sum(axis=0) > 0
+    return free[moved]
+
+
+def _groups(chunk: Chunk, group: Ints) -> Ints:
+    """(S, n) group of the alternative in each slot."""
+    place = chunk.placement
+    alternative = place.alternative if place.alternative.ndim == 2 else place.alternative[:, None]
+    return np.broadcast_to(group[alternative], place.rows.shape)
