@@ -7,7 +7,7 @@ from scipy.optimize import linprog
 
 import relocchoice as rc
 from relocchoice.engine.bind import bind
-from relocchoice.inference.overlap import overlaps
+from relocchoice.inference.overlap import overlap_shown
 
 
 def _data(seed, n, n_alternatives=3, n_columns=2, values=(-1.0, 0.0, 1.0)):
@@ -33,6 +33,10 @@ def _problem(x, chosen, second="0", weights=None):
     return bind(model.spec, learned.columns, data)
 
 
+def overlaps(problem, free, group=None):
+    return overlap_shown(problem, free, group) is not None
+
+
 def _rows(x, chosen, group=None):
     """What the chosen alternative has more of than each other one, of its group."""
     cases = np.arange(len(x))
@@ -48,7 +52,12 @@ def _separated(rows):
     """Whether some direction lets a row gain and none lose, by brute force."""
     m, k = rows.shape
     solved = linprog(
-        -rows.sum(axis=0), A_ub=-rows, b_ub=np.zeros(m), bounds=[(-1, 1)] * k, method="highs", options={"presolve": True}
+        -rows.sum(axis=0),
+        A_ub=-rows,
+        b_ub=np.zeros(m),
+        bounds=[(-1, 1)] * k,
+        method="highs",
+        options={"presolve": True},
     )
     return -solved.fun > 1e-7
 

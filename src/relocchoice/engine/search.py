@@ -16,9 +16,9 @@ from relocchoice.engine.problem import Evaluation, Problem
 from relocchoice.engine.starts import (
     automatic_start,
     is_shape,
+    near_start,
     null_point,
     random_start,
-    sample_start,
     shape_grid,
     spread_of,
     without_shapes,
@@ -140,6 +140,7 @@ def search(
     options: SearchOptions,
     on_step: Callable[[Step], None] | None,
     penalty: Penalty | None = None,
+    near: Floats | None = None,
 ) -> Found:
     """Find the maximum of the log-likelihood, or of the penalised one.
 
@@ -147,7 +148,10 @@ def search(
     ----------
     reference : of this problem.
     start : (p,) user's starting values, or None for automatic ones.
+    near : (q,) free parameters where the multinomial logit without offset and fixed coefficients was seen to be near
+        its maximum, on all cases or a sample; None where nobody looked.
     """
+    near = near if bare_problem(problem) is problem and penalty is None else None
     began = time.perf_counter()
     objective = problem.evaluate if penalty is None else penalised(problem, penalty)
     known = None if len(problem.shape_constant) or penalty is not None else reference.at_zero
@@ -167,12 +171,12 @@ def search(
 
     runs = [] if start is None else [_run_from_user(run, problem.space.restrict(problem.internal_from_user(start)))]
     if not any(run.status in ("maximum", "flat") for run in runs):
-        sampled = None if penalty else sample_start(problem, reference.information, options.max_iterations)
+        sampled = None if penalty else near_start(problem, reference.information, options.max_iterations, near)
         if sampled is not None:
             with suppress(NotFinite):
                 runs.append(run(sampled))
     if not any(run.status in ("maximum", "flat") for run in runs):
-        first = automatic_start(problem, reference.at_zero, options.max_iterations, penalty)
+        first = automatic_start(problem, reference.at_zero, options.max_iterations, penalty, near)
         runs.append(run(first))
         if runs[-1].status not in ("maximum", "flat") and is_shape(problem).any():
             runs += [run(free) for free in shape_grid(problem, first)[1::2]]
@@ -193,10 +197,10 @@ def _run_from_user(run: Callable[[Floats], Maximum[Evaluation]], free: Floats) -
 
 
 def _best(runs: list[Maximum[Evaluation]]) -> Maximum[Evaluation]:
-    """The highest; among runs that end equally high, one that ended at a maximum."""
+    """The highest; among runs that end equally high, one that ended at a maximum, else on a ridge."""
     top = max(run.evaluation.value for run in runs)
     equal = [run for run in runs if run.evaluation.value >= top - AGREE]
-    return max(equal, key=lambda run: (run.status == "maximum", run.evaluation.value))
+    return max(equal, key=lambda run: (run.status == "maximum", run.status == "flat", run.evaluation.value))
 
 
 def _starts_table(runs: list[Maximum[Evaluation]], best: Maximum[Evaluation], weight_scale: float) -> pd.DataFrame:

@@ -18,14 +18,22 @@ SAMPLED_VALUES = 2_500_000
 EVERY = 20
 
 
-def sample_start(problem: Problem, information: Floats, max_iterations: int) -> Floats | None:
-    """(q,) the maximum over every twentieth chunk of a large problem; None for a smaller one, or without a maximum.
-
-    A few passes over a twentieth of the data spare two or three over all of them.
+def near_start(problem: Problem, information: Floats, max_iterations: int, near: Floats | None = None) -> Floats | None:
+    """(q,) a point close to the maximum; None where that takes as long as the search itself.
 
     Parameters
     ----------
-    information : (q, q) at zero coefficients, of the whole problem.
+    information : (q, q) at zero coefficients, of the whole problem; near : see :func:`search`.
+    """
+    if near is not None and not is_shape(problem).any():
+        return np.clip(near, problem.space.lower, problem.space.upper)
+    return _sample_start(problem, information, max_iterations, near)
+
+
+def _sample_start(problem: Problem, information: Floats, max_iterations: int, near: Floats | None) -> Floats | None:
+    """(q,) the maximum over every twentieth chunk of a large problem; None for a smaller one, or without a maximum.
+
+    A few passes over a twentieth of the data spare two or three over all of them.
     """
     if not problem.laid_out:
         return None
@@ -40,7 +48,7 @@ def sample_start(problem: Problem, information: Floats, max_iterations: int) -> 
         return None
     found = maximise(
         sample.evaluate,
-        automatic_start(sample, None, max_iterations),
+        automatic_start(sample, None, max_iterations, near=near),
         problem.space.lower,
         problem.space.upper,
         reference=share * information,
@@ -51,19 +59,36 @@ def sample_start(problem: Problem, information: Floats, max_iterations: int) -> 
 
 
 def automatic_start(
-    problem: Problem, at_zero: Evaluation | None, max_iterations: int, penalty: Penalty | None = None
+    problem: Problem,
+    at_zero: Evaluation | None,
+    max_iterations: int,
+    penalty: Penalty | None = None,
+    near: Floats | None = None,
 ) -> Floats:
     """Zero for coefficients; for nested models the multinomial fit and the best of a grid of lambdas.
 
     Parameters
     ----------
-    at_zero : of the multinomial logit at zero, or None.
+    at_zero : of the multinomial logit at zero, or None; near : a point near its maximum, or None.
     """
     null = np.clip(null_point(problem), problem.space.lower, problem.space.upper)
     shape = is_shape(problem)
     if not shape.any():
         return null
-    coefs = ~shape
+    first = null.copy()
+    if near is None:
+        first[~shape] = _multinomial_start(problem, null, at_zero, max_iterations, penalty)
+    else:
+        first[~shape] = near[~shape]
+    tried = [(_height(problem, penalty, free), free) for free in shape_grid(problem, first)]
+    return max(tried, key=lambda pair: pair[0])[1]
+
+
+def _multinomial_start(
+    problem: Problem, null: Floats, at_zero: Evaluation | None, max_iterations: int, penalty: Penalty | None
+) -> Floats:
+    """The free parameters that are no shapes, near the maximum of the multinomial logit."""
+    coefs = ~is_shape(problem)
     bare = without_shapes(problem)
     plain = bare.evaluate if penalty is None else penalised(bare, penalty)
 
@@ -76,7 +101,7 @@ def automatic_start(
         free[coefs] = free_coefs
         return of_coefs(plain(free))
 
-    found = maximise(
+    return maximise(
         evaluate,
         null[coefs],
         problem.space.lower[coefs],
@@ -84,11 +109,7 @@ def automatic_start(
         max_iterations=min(25, max_iterations),
         tolerance=1e-3,
         at_start=None if at_zero is None or penalty is not None or null[coefs].any() else of_coefs(at_zero),
-    )
-    first = null.copy()
-    first[coefs] = found.x
-    tried = [(_height(problem, penalty, free), free) for free in shape_grid(problem, first)]
-    return max(tried, key=lambda pair: pair[0])[1]
+    ).x
 
 
 def _height(problem: Problem, penalty: Penalty | None, free: Floats) -> float:

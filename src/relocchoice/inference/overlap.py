@@ -26,26 +26,32 @@ LEAST = 1e-6
 MOST_MOVED = 0.5
 
 
-def overlaps(problem: Problem, free: Ints, group: Ints | None = None) -> bool:
-    """Whether some of the cases, or all, prove that no direction separates choices. Yes is a proof, no is not.
+def overlap_shown(problem: Problem, free: Ints, group: Ints | None = None) -> Floats | None:
+    """Where some of the cases, or all, prove that no direction separates choices.
 
     Parameters
     ----------
     free : positions of the free parameters that directions move.
     group : (J,) of each alternative, -1 for none: only alternatives of the chosen one's group are compared, and only
         coefficients that differ within a group are moved. None: all.
+
+    Returns
+    -------
+    (q,) free parameters near the maximum of the multinomial logit on those cases, without weights, offset and fixed
+    coefficients; None is no proof of anything.
     """
     if not problem.laid_out or not len(free):
-        return False
+        return None
     plain = without_shapes(bare_problem(problem))
     plain = replace(plain, weights=(plain.lane_weights > 0).astype(float), lane_of=None)
-    if len(plain.design.chunks) >= 2 * EVERY and _balances(_every(plain, slice(EVERY // 2, None, EVERY)), free, group):
-        return True
-    return _balances(plain, free, group)
+    shown = None
+    if len(plain.design.chunks) >= 2 * EVERY:
+        shown = _balance(_every(plain, slice(EVERY // 2, None, EVERY)), free, group)
+    return _balance(plain, free, group) if shown is None else shown
 
 
-def _balances(problem: Problem, free: Ints, group: Ints | None) -> bool:
-    """Whether the shares balance at some point on the way to the maximum."""
+def _balance(problem: Problem, free: Ints, group: Ints | None) -> Floats | None:
+    """A step beyond the point on the way to the maximum at which the shares balance; None where they do not."""
     if group is not None:
         problem, free = _within(problem, group), _moving(problem, free, group)
     inner = np.ix_(free, free)
@@ -56,22 +62,22 @@ def _balances(problem: Problem, free: Ints, group: Ints | None) -> bool:
     for _ in range(ROUNDS):
         here = problem.evaluate(at)
         if not np.isfinite(here.value):
-            return False
+            return None
         squares = here.opg[inner] - here.hessian[inner]
         size = np.sqrt(np.maximum(np.diag(squares), 0.0)) if size is None else size
         if not (size > 0).all():
-            return False
+            return None
         values, vectors = np.linalg.eigh(squares / np.outer(size, size))
         if values[0] < LEAST:
-            return False
+            return None
         shift = vectors @ (vectors.T @ (here.gradient[free] / size) / values)
-        if largest * float(np.abs(shift).sum()) < MOST_MOVED:
-            return True
         try:
             at[free] -= np.linalg.solve(here.hessian[inner], here.gradient[free])
         except np.linalg.LinAlgError:
-            return False
-    return False
+            return None
+        if largest * float(np.abs(shift).sum()) < MOST_MOVED:
+            return at
+    return None
 
 
 def _every(problem: Problem, some: slice) -> Problem:

@@ -32,7 +32,7 @@ from relocchoice.engine.search import reference_information
 from relocchoice.errors import Finding
 from relocchoice.inference.cells import separated_cells
 from relocchoice.inference.cone import Cone, recession_cone
-from relocchoice.inference.overlap import overlaps
+from relocchoice.inference.overlap import overlap_shown
 from relocchoice.inference.recession import Signs, distinct, interior_direction, recession_signs
 from relocchoice.inference.separation_nests import _loose_nests, always_consistent, nest_notes, one_scale
 from relocchoice.spec.model import ModelSpec
@@ -64,6 +64,7 @@ class Certificate:
     reason : the condition, or why nothing is judged; empty where exact.
     rows, passes : rows of the largest linear system, passes over the data.
     names : (p,) of the user's parameters.
+    near : (q,) where overlap was shown, near the maximum of the multinomial logit; None where it was not, or otherwise.
     """
 
     kind: Kind
@@ -82,6 +83,7 @@ class Certificate:
     rows: int
     passes: int
     names: tuple[str, ...]
+    near: Floats | None = None
 
     @property
     def separated(self) -> bool:
@@ -160,9 +162,9 @@ def certify(spec: ModelSpec, bound: Bound, reference: Floats | None = None) -> C
     plain = _nothing(problem, judged, exact, reason)
     if _plainly_overlapping(spec, bound, free, scale):
         return plain
-    proved = overlaps(problem, free)
-    plain = replace(plain, nests=nest_notes(spec, bound, free, scale, signs))
-    if proved:
+    shown = overlap_shown(problem, free)
+    plain = replace(plain, near=shown, nests=nest_notes(spec, bound, free, scale, signs))
+    if shown is not None:
         return plain
     cone = recession_cone(Pairs.of(problem, free, scale), signs)
     plain = replace(plain, rows=cone.rows, passes=cone.passes)

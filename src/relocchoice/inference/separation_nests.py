@@ -9,7 +9,7 @@ from relocchoice.engine.bind import Bound, degenerate_lambdas
 from relocchoice.engine.pairs import Pairs
 from relocchoice.engine.problem import Problem
 from relocchoice.inference.cone import recession_cone
-from relocchoice.inference.overlap import overlaps
+from relocchoice.inference.overlap import overlap_shown
 from relocchoice.inference.recession import Signs
 from relocchoice.spec.model import ModelSpec
 from relocchoice.spec.nests import NestTree
@@ -58,7 +58,7 @@ def nest_notes(spec: ModelSpec, bound: Bound, free: Ints, scale: Floats, signs: 
     out = []
     for m in _loose_nests(spec, bound):
         group = np.where(groups == m, m, -1)
-        if overlaps(bound.problem, free, group):
+        if overlap_shown(bound.problem, free, group) is not None:
             continue
         if recession_cone(Pairs.of(bound.problem, free, scale, group), signs).separated:
             out.append(spec.nests.nodes[m])

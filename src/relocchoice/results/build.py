@@ -133,7 +133,7 @@ def _estimate(
         covariance=_covariance_if_any(end, moments, request.cov_type, clusters, request.small_sample),
         llf=problem.weight_scale * found.loglik.value,
         llnull=known.llnull if end.kept is None else null_loglik(end.kept),
-        llconstants=known.llconstants if end.kept is None else constants_loglik(end.kept),
+        llconstants=later(partial(constants_loglik, data if end.kept is None else end.kept)),
         nobs=moments.nobs,
         n_cases=data.n_cases,
         n_alternatives=data.n_alternatives,

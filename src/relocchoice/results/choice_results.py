@@ -388,8 +388,9 @@ class ChoiceResults:
         return begun(self.provenance, told)
 
 
-# the dataclass made plain slots of these; each is wrapped so that no frame inside is ever handed out
-for _name in ("parameters", "trace", "starts"):
+# the dataclass made plain slots of these; each is wrapped so that no frame inside is ever handed out, and what is made
+# later is made when it is asked for
+for _name in ("parameters", "trace", "starts", "llconstants"):
     setattr(ChoiceResults, _name, CopiedFrame(vars(ChoiceResults)[_name]))
 
 

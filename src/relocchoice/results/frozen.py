@@ -34,11 +34,11 @@ def _read_only(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Later:
-    make: Callable[[], pd.DataFrame]
+    make: Callable[[], Any]
 
 
-def later(make: Callable[[], pd.DataFrame]) -> Any:
-    """A frame for a :class:`CopiedFrame`, made when somebody first asks for it: frames are most of a small fit."""
+def later(make: Callable[[], Any]) -> Any:
+    """A value for a :class:`CopiedFrame`, made when somebody first asks for it: frames are most of a small fit."""
     return _Later(make)
 
 

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from relocchoice.data.choice_data import ChoiceData
 from relocchoice.engine.bind import Bound, bind
 from relocchoice.engine.counted import bind_counted
-from relocchoice.engine.loglik import constants_loglik, null_loglik
+from relocchoice.engine.loglik import null_loglik
 from relocchoice.engine.problem import Problem
 from relocchoice.engine.search import Reference, reference_of
 from relocchoice.errors import StoreError
@@ -35,7 +35,7 @@ class Prepared:
     ----------
     encoding, columns : the specification on the data; problem : bound to them.
     reference, certificate : what the design can tell; whether choices are separated.
-    llnull, llconstants : log-likelihoods of equal shares and of constants alone.
+    llnull : log-likelihood of equal shares.
     """
 
     encoding: Encoding
@@ -44,7 +44,6 @@ class Prepared:
     reference: Reference
     certificate: Certificate
     llnull: float
-    llconstants: float
 
 
 # The values must not hold the data they are kept by.
@@ -90,7 +89,6 @@ def _prepare(spec: ModelSpec, data: ChoiceData) -> Prepared:
         reference=reference,
         certificate=certify(spec, Bound(data, problem), reference.information),
         llnull=null_loglik(data),
-        llconstants=constants_loglik(data),
     )
 
 

@@ -93,7 +93,7 @@ def searched(
         if separation == "firth":
             check_penalised(bound.data.weight_kind, spec.family, "firth")
             penalty = FirthPenalty()
-    found = search(bound.problem, reference, first, options, on_step, penalty)
+    found = search(bound.problem, reference, first, options, on_step, penalty, certificate.near)
     return Searched(bound, found, penalty=penalty, notes=_penalised_notes(certificate, penalty))
 
 

@@ -26,8 +26,8 @@ from relocchoice.spec.labels import Label, label_from_json, label_to_json, liste
 from relocchoice.spec.parts import ParsedTerm, parse_part
 from relocchoice.spec.state import state_from_json, state_to_json
 from relocchoice.spec.term_checks import (
-    all_finite,
     Rows,
+    all_finite,
     changed_types,
     not_finite,
     refuse,
