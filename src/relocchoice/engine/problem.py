@@ -38,6 +38,13 @@ class Evaluation:
     opg: Floats
     opg_squared: Floats
 
+    def among(self, some: NDArray[np.bool_] | NDArray[np.intp]) -> Evaluation:
+        """The same of some of the free parameters."""
+        inner = np.ix_(some, some)
+        return Evaluation(
+            self.value, self.gradient[some], self.hessian[inner], self.opg[inner], self.opg_squared[inner]
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:

@@ -92,14 +92,10 @@ def _multinomial_start(
     bare = without_shapes(problem)
     plain = bare.evaluate if penalty is None else penalised(bare, penalty)
 
-    def of_coefs(at: Evaluation) -> Evaluation:
-        inner = np.ix_(coefs, coefs)
-        return Evaluation(at.value, at.gradient[coefs], at.hessian[inner], at.opg[inner], at.opg_squared[inner])
-
     def evaluate(free_coefs: Floats) -> Evaluation:
         free = null.copy()
         free[coefs] = free_coefs
-        return of_coefs(plain(free))
+        return plain(free).among(coefs)
 
     return maximise(
         evaluate,
@@ -108,7 +104,7 @@ def _multinomial_start(
         problem.space.upper[coefs],
         max_iterations=min(25, max_iterations),
         tolerance=1e-3,
-        at_start=None if at_zero is None or penalty is not None or null[coefs].any() else of_coefs(at_zero),
+        at_start=None if at_zero is None or penalty is not None or null[coefs].any() else at_zero.among(coefs),
     ).x
 
 

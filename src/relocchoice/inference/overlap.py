@@ -14,14 +14,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from relocchoice.engine.problem import Problem
+from relocchoice.engine.problem import Evaluation, Problem
 from relocchoice.engine.search import bare_problem
 from relocchoice.engine.starts import EVERY, null_point, without_shapes
+from relocchoice.optimize.newton import maximise
 from relocchoice.spec.chunk import Chunk
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-ROUNDS = 12
+ROUNDS = 15
+NEAR = 1e-3
 LEAST = 1e-6
 MOST_MOVED = 0.5
 
@@ -51,33 +53,37 @@ def overlap_shown(problem: Problem, free: Ints, group: Ints | None = None) -> Fl
 
 
 def _balance(problem: Problem, free: Ints, group: Ints | None) -> Floats | None:
-    """A step beyond the point on the way to the maximum at which the shares balance; None where they do not."""
+    """Where the shares balance, near the maximum; None where they do not, or there is none."""
     if group is not None:
         problem, free = _within(problem, group), _moving(problem, free, group)
-    inner = np.ix_(free, free)
-    at = null_point(problem)
-    # every probability is at least one in so many there, so that no row exceeds this many sizes of its columns
+    null = null_point(problem)
+
+    def evaluate(moved: Floats) -> Evaluation:
+        point = null.copy()
+        point[free] = moved
+        return problem.evaluate(point).among(free)
+
+    at_zero, anywhere = evaluate(null[free]), np.full(len(free), np.inf)
+    size = np.sqrt(np.maximum(np.diag(at_zero.opg - at_zero.hessian), 0.0))
+    if not (size > 0).all():
+        return None
+    found = maximise(
+        evaluate, null[free], -anywhere, anywhere, max_iterations=ROUNDS, tolerance=NEAR, at_start=at_zero
+    )
+    # at zero every probability is at least one in so many, so that no row exceeds this many sizes of its columns
     largest = float(max(len(chunk.placement.rows) for chunk in problem.design.chunks)) ** 0.5
-    size = None
-    for _ in range(ROUNDS):
-        here = problem.evaluate(at)
-        if not np.isfinite(here.value):
-            return None
-        squares = here.opg[inner] - here.hessian[inner]
-        size = np.sqrt(np.maximum(np.diag(squares), 0.0)) if size is None else size
-        if not (size > 0).all():
-            return None
-        values, vectors = np.linalg.eigh(squares / np.outer(size, size))
-        if values[0] < LEAST:
-            return None
-        shift = vectors @ (vectors.T @ (here.gradient[free] / size) / values)
-        try:
-            at[free] -= np.linalg.solve(here.hessian[inner], here.gradient[free])
-        except np.linalg.LinAlgError:
-            return None
-        if largest * float(np.abs(shift).sum()) < MOST_MOVED:
-            return at
-    return None
+    if largest * _moved_weights(found.evaluation, size) > MOST_MOVED:
+        return None
+    null[free] = found.x
+    return null
+
+
+def _moved_weights(at: Evaluation, size: Floats) -> float:
+    """The sum of |s| in units of the columns' sizes: how much the weights change that balance the rows, at most."""
+    values, vectors = np.linalg.eigh((at.opg - at.hessian) / np.outer(size, size))
+    if values[0] < LEAST:
+        return np.inf
+    return float(np.abs(vectors @ (vectors.T @ (at.gradient / size) / values)).sum())
 
 
 def _every(problem: Problem, some: slice) -> Problem:

@@ -134,13 +134,14 @@ class _Sorted:
 
 def _sort_columns(data: ChoiceData, columns: UtilityColumns, everywhere: bool, centre: bool) -> _Sorted:
     generic, zone, zone_values, pool, own = [], [], [], [], []
+    whole = _whole_sets_in_order(data)
     for position, column in enumerate(columns.columns):
         shared = isinstance(column.coef, (int, np.integer))
         if column.level != "row":
             pool.append(position)
         elif not shared:
             own.append(position)
-        elif everywhere and (values := _by_alternative(data, column)) is not None:
+        elif everywhere and (values := _by_alternative(data, column, whole)) is not None:
             zone.append(position)
             zone_values.append(values - values.mean() if centre else values)
         else:
@@ -149,9 +150,19 @@ def _sort_columns(data: ChoiceData, columns: UtilityColumns, everywhere: bool, c
     return _Sorted(generic, zone, table, pool, own)
 
 
-def _by_alternative(data: ChoiceData, column: Column) -> Floats | None:
+def _whole_sets_in_order(data: ChoiceData) -> bool:
+    """Whether every case has all alternatives, in the order of the data."""
+    n, width = data.n_cases, data.n_alternatives
+    return data.n_rows == n * width and bool((data.row_alternative.reshape(n, width) == np.arange(width)).all())
+
+
+def _by_alternative(data: ChoiceData, column: Column, whole: bool) -> Floats | None:
     """(J,) values of a column that belongs to the alternatives alone, None for any other column."""
     assert column.values is not None
+    if whole and data.n_cases:
+        table = column.values.reshape(-1, data.n_alternatives)
+        few = np.array_equal(table[0], table[-1])  # most columns fall here
+        return table[0].copy() if few and bool((table == table[0]).all()) else None
     values = np.zeros(data.n_alternatives)
     for part in (slice(4096), slice(None)):  # most columns fall at the first few cases
         alternative, here = data.row_alternative[part], column.values[part]
