@@ -262,7 +262,7 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr}};
 
 // Python and this file must mean the same by the tables; changed together with CORE_VERSION in fused.py.
-constexpr long VERSION = 2;
+constexpr long VERSION = 3;
 
 PyModuleDef module = {PyModuleDef_HEAD_INIT, "_core", "The compiled core.", -1, methods,
                       nullptr,               nullptr, nullptr,              nullptr};

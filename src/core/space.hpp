@@ -26,6 +26,7 @@ struct Space {
     Sizes size;
     // the tile
     V *v, *p, *log_p, *extra, *weighted;
+    V *row_p, *gathered;                             // p of the rows that are stored
     double *zone_utility, *beta, *pool_beta;         // coefficients: generic; (active, pool)
     V *top, *log_sum, *log_p_node, *p_node, *value, *on, *log_child, *kappa, *d, *entropy, *square, *direct;
     V *dw, *dlog_sum, *dlog_p, *dentropy, *dlog_child, *dd, *scale, *rank_weight;
@@ -87,7 +88,7 @@ static Int lay_out(const Job& job, double* base, Space& x) {
     const Sizes s = x.size = sizes_of(job.model);
     Carver c{base};
     x.v = c.vectors(s.slots), x.p = c.vectors(s.slots);
-    x.log_p = c.vectors(s.slots), x.extra = c.vectors(s.slots);
+    x.log_p = c.vectors(s.slots), x.extra = c.vectors(s.slots), x.gathered = c.vectors(s.slots);
     x.weighted = c.vectors(BLOCK * s.block);
     x.zone_utility = c.take(s.slots), x.beta = c.take(s.generic);
     x.pool_beta = c.take(s.active * s.pool);

@@ -6,7 +6,7 @@ namespace core {
 namespace CORE_ISA {
 
 struct Tile {
-    const double* generic;                  // (Kg, S, LANES)
+    const double* generic;                  // (Kg, R, LANES)
     const double *pool, *offset;            // at the first case
     const unsigned char* available;
     Int n;                                  // step between the slots of offset and available, the columns of the pool
@@ -28,16 +28,45 @@ CORE_INLINE void utilities_of(const double* coefficients, Int n_generic, Int col
     for (int u = 0; u < U; ++u) v[u] = sum[u];
 }
 
+// Numbers of the rows that are stored -> of the slots: zero for the chosen one, whose place the last one's holds.
+CORE_INLINE void spread(const Chunk& c, const Tile& t, V* v) {
+    V last = all(0.0);
+    for (Int i = 0; i < LANES; ++i)
+        if (t.lanes.chosen[i] < c.rows) last[i] = v[t.lanes.chosen[i]][i];
+    for (Int j = 0; j < c.rows; ++j) v[j] = choose(t.lanes.chosen_slot == (double)j, all(0.0), v[j]);
+    v[c.rows] = last;
+}
+
+// The same back: the last one's stands in the place of the chosen one's.
+CORE_INLINE void gather_rows(const Chunk& c, const Tile& t, const V* p, V* rows) {
+    for (Int j = 0; j < c.rows; ++j) rows[j] = choose(t.lanes.chosen_slot == (double)j, p[c.rows], p[j]);
+}
+
+// A generic column at a slot.
+CORE_INLINE V generic_at(const Chunk& c, const Tile& t, Int e, Int j) {
+    const double* column = t.generic + e * c.rows * LANES;
+    if (c.rows == c.slots) return load(column + j * LANES);
+    if (j < c.rows) return choose(t.lanes.chosen_slot == (double)j, all(0.0), load(column + j * LANES));
+    V last = all(0.0);
+    for (Int i = 0; i < LANES; ++i)
+        if (t.lanes.chosen[i] < c.rows) last[i] = column[t.lanes.chosen[i] * LANES + i];
+    return last;
+}
+
 CORE_INLINE void utilities(const Chunk& c, const Tile& t, Space& x) {
-    const Int n_generic = x.size.generic, column = c.slots * LANES;
-    for (Int j = 0; j < c.slots; ++j) x.v[j] = all(x.zone_utility[j]);
-    if (t.offset)
+    const Int n_generic = x.size.generic, column = c.rows * LANES;
+    const bool whole = c.rows == c.slots;
+    for (Int j = 0; j < c.slots; ++j) x.v[j] = all(whole ? x.zone_utility[j] : 0.0);
+    if (t.offset && whole)
         for (Int j = 0; j < c.slots; ++j) x.v[j] += load(t.offset + j * t.n);
     Int j = 0;
-    for (; j + 8 <= c.slots; j += 8) utilities_of<8>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
-    for (; j + 4 <= c.slots; j += 4) utilities_of<4>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
-    for (; j + 2 <= c.slots; j += 2) utilities_of<2>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
-    for (; j < c.slots; ++j) utilities_of<1>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
+    for (; j + 8 <= c.rows; j += 8) utilities_of<8>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
+    for (; j + 4 <= c.rows; j += 4) utilities_of<4>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
+    for (; j + 2 <= c.rows; j += 2) utilities_of<2>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
+    for (; j < c.rows; ++j) utilities_of<1>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
+    if (!whole) spread(c, t, x.v);
+    if (t.offset && !whole)
+        for (j = 0; j < c.slots; ++j) x.v[j] += load(t.offset + j * t.n);
     for (Int i = 0; i < x.n_active; ++i) {
         V sum = x.v[x.active[i]];
         for (Int a = 0; a < x.size.pool; ++a) sum += x.pool_beta[i * x.size.pool + a] * load(t.pool + a * t.n);
@@ -99,7 +128,7 @@ static __attribute__((noinline)) void weigh(
 #pragma GCC unroll 4
             for (int r = 0; r < N; ++r) sum[r] = own[r].r[h], rest[r] = R{};
             for (Int i = j; i < end; ++i) {
-                const R share = s.p[from + i].r[h], weight = scale * share;
+                const R share = s.row_p[from + i].r[h], weight = scale * share;
                 R value[N];
                 for (int asked = 0; asked < N * CORE_WIDTH / 2; asked += LINE) mine.step();
 #pragma GCC unroll 4
@@ -132,7 +161,7 @@ template <int N>
 CORE_INLINE void block_pass(
     const Chunk& c, const Tile& t, const Tree& tree, Space& x, Int from, Int length, Int kb, Ahead& ahead) {
     const Sizes& s = x.size;
-    const Int column = c.slots * LANES;
+    const Int column = c.rows * LANES;
     const Split split(s.generic), across(s.zone);
     const double *rows = t.generic + from * LANES, *a = reinterpret_cast<const double*>(x.weighted);
     double *before = x.generic_sum + kb * (kb + 1) / 2 * BLOCK_SIZE, *diagonal = before + kb * BLOCK_SIZE;
@@ -150,8 +179,10 @@ CORE_INLINE void block_pass(
 CORE_INLINE void rows_pass(const Chunk& c, const Tile& t, const Tree& tree, Space& x, Ahead& ahead) {
     const Sizes& s = x.size;
     const Split split(s.generic);
-    for (Int from = 0; from < c.slots; from += s.block) {
-        const Int length = from + s.block < c.slots ? s.block : c.slots - from;
+    x.row_p = c.rows == c.slots ? x.p : x.gathered;
+    if (c.rows < c.slots) gather_rows(c, t, x.p, x.row_p);
+    for (Int from = 0; from < c.rows; from += s.block) {
+        const Int length = from + s.block < c.rows ? s.block : c.rows - from;
         for (Int kb = 0; kb < split.blocks; ++kb) {
             const Int n = split.rows(kb);
             if (n == 4) block_pass<4>(c, t, tree, x, from, length, kb, ahead);
@@ -209,7 +240,7 @@ CORE_INLINE void dense_scores(const Job& job, const Chunk& c, const Tile& t, con
         const double inverse = 1.0 / k.sigma(tree.slot_parent[y]);
         if (!job.model.differenced)
             for (Int e = 0; e < s.generic; ++e)
-                x.score[e][i] += inverse * t.generic[(e * c.slots + y) * LANES + i];
+                x.score[e][i] += inverse * t.generic[(e * c.rows + y) * LANES + i];
         for (Int e = 0; e < s.zone; ++e) x.score[s.generic + e][i] += inverse * c.zone[e * c.slots + y];
     }
 }
@@ -285,8 +316,7 @@ CORE_INLINE void pool_pass(const Job& job, const Chunk& c, const Tile& t, const 
             const Int r = i * s.every + e;
             V h;
             if (e < s.coefs) {
-                const V value = e < s.generic ? load(t.generic + (e * c.slots + j) * LANES)
-                                              : all(c.zone[(e - s.generic) * c.slots + j]);
+                const V value = e < s.generic ? generic_at(c, t, e, j) : all(c.zone[(e - s.generic) * c.slots + j]);
                 V sum = all(0.0);
                 for (Int node = 0; node < tree.n_nodes; ++node)
                     sum += x.rank_weight[node] * x.slot_whole[node * active + i] * x.own[node * s.row + x.place[e]];

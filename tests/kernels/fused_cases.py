@@ -96,6 +96,10 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "generic": lambda: problem(Sizes()),
     "two alternatives": lambda: problem(Sizes(slots=2, generic=1)),
     "many generic": lambda: problem(Sizes(n=150, slots=5, generic=21)),
+    "two alternatives, many generic": lambda: problem(Sizes(slots=2, generic=5)),
+    "many generic, case-specific, ragged, offset": lambda: problem(
+        Sizes(n=61, slots=5, generic=6, case=2, absent=0.2, weights=3), offset="o"
+    ),
     "generic, ragged, weights": lambda: problem(Sizes(n=90, slots=5, generic=7, absent=0.3, weights=3)),
     "offset": lambda: problem(Sizes(absent=0.2, case=1), offset="o"),
     "zone": lambda: problem(Sizes(slots=5, generic=0, zone=3)),

@@ -25,6 +25,7 @@ from relocchoice.kernels import fused
 from relocchoice.versions import versions
 
 TOLERANCE = 1e-12
+NESTED = cases.NESTS
 EXTENDED = np.finfo(np.longdouble).nmant > 60  # elsewhere the reference itself is off by up to one ulp
 pytestmark = pytest.mark.skipif(not COMPILED, reason="the compiled core was not built")
 every_level = pytest.mark.parametrize("level", COMPILED)
@@ -73,6 +74,51 @@ def test_core_equals_the_numpy_path_anywhere(sizes, nested, seed):
     alone = {f"a{j:02d}": None for j in range(6, sizes.slots)}
     of = problem(sizes, {**DEEP, **alone} if nested else None)
     check(of, point(of, seed), COMPILED[0])
+
+
+LEAN = (
+    "generic, ragged, weights",
+    "many generic",
+    "many generic, case-specific, ragged, offset",
+    "two alternatives, many generic",
+)
+
+
+@pytest.mark.parametrize("name", LEAN)
+def test_rows_that_are_not_stored_are_found_again(name):
+    ours = made(name)
+    assert all(chunk.tiles.shape[2] == len(chunk.placement.rows) - 1 for chunk in ours.design.chunks)
+    with fused.held(level=fused.NUMPY):
+        whole = PROBLEMS[name]()
+        assert all(chunk.left_out is None for chunk in whole.design.chunks)
+        x = point(ours)
+        apart = distances(values(ours, x, fused.NUMPY), values(whole, x, fused.NUMPY))
+        assert max(apart.values()) < TOLERANCE, apart
+        np.testing.assert_allclose(ours.scores(x), whole.scores(x), atol=1e-12)
+        np.testing.assert_allclose(ours.utility_gains(x, 9), whole.utility_gains(x, 9), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", LEAN)
+def test_a_chunk_says_the_same_of_its_columns_in_every_way(name):
+    for chunk in made(name).design.chunks:
+        generic, n_slots, n = chunk.generic, len(chunk.placement.rows), chunk.n_cases
+        assert not generic[:, chunk.placement.chosen, np.arange(n)].any()
+        np.testing.assert_array_equal(chunk.generic_by_slot(), generic.transpose(1, 0, 2))
+        slots, lanes = np.divmod(np.arange(n_slots * n), n)
+        np.testing.assert_array_equal(chunk.generic_at(slots, lanes), generic[:, slots, lanes])
+        for some in (slice(1, None), np.array([n_slots - 1, 0])):
+            ones = np.ones((len(generic[0, some]), n))
+            np.testing.assert_array_equal(chunk.times(some, ones).generic, generic[:, some])
+
+
+def test_a_nested_logit_on_the_columns_of_a_multinomial_one_goes_the_numpy_way():
+    plain, nested = problem(Sizes(slots=5, generic=5)), problem(Sizes(slots=5, generic=5), NESTED)
+    assert all(chunk.left_out is None for chunk in nested.design.chunks)
+    mixed = replace(nested, design=plain.design)
+    assert not serves(mixed)
+    x = point(nested)
+    apart = distances(values(mixed, x, fused.NUMPY), values(nested, x, COMPILED[0]))
+    assert max(apart.values()) < TOLERANCE, apart
 
 
 def test_what_the_core_does_not_compute_goes_the_numpy_way():

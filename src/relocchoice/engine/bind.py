@@ -135,7 +135,7 @@ def bind(spec: ModelSpec, columns: UtilityColumns, data: ChoiceData) -> Problem:
         family.shift_invariant,
         unconstrained(space)[: len(columns.names)],
         None if lane_of is None else np.unique(lane_of),
-        storage(),
+        storage(family),
     )
     weights, scale = case_weights(data)
     return Problem(

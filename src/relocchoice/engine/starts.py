@@ -76,35 +76,33 @@ def automatic_start(
     if not shape.any():
         return null
     first = null.copy()
-    if near is None:
-        first[~shape] = _multinomial_start(problem, null, at_zero, max_iterations, penalty)
-    else:
-        first[~shape] = near[~shape]
+    begin = null if near is None else np.clip(near, problem.space.lower, problem.space.upper)
+    first[~shape] = _multinomial_start(problem, begin, at_zero, max_iterations, penalty)
     tried = [(_height(problem, penalty, free), free) for free in shape_grid(problem, first)]
     return max(tried, key=lambda pair: pair[0])[1]
 
 
 def _multinomial_start(
-    problem: Problem, null: Floats, at_zero: Evaluation | None, max_iterations: int, penalty: Penalty | None
+    problem: Problem, begin: Floats, at_zero: Evaluation | None, max_iterations: int, penalty: Penalty | None
 ) -> Floats:
-    """The free parameters that are no shapes, near the maximum of the multinomial logit."""
+    """The free parameters that are no shapes, at the maximum of the multinomial logit."""
     coefs = ~is_shape(problem)
     bare = without_shapes(problem)
     plain = bare.evaluate if penalty is None else penalised(bare, penalty)
 
     def evaluate(free_coefs: Floats) -> Evaluation:
-        free = null.copy()
+        free = begin.copy()
         free[coefs] = free_coefs
         return plain(free).among(coefs)
 
     return maximise(
         evaluate,
-        null[coefs],
+        begin[coefs],
         problem.space.lower[coefs],
         problem.space.upper[coefs],
         max_iterations=min(25, max_iterations),
         tolerance=1e-3,
-        at_start=None if at_zero is None or penalty is not None or null[coefs].any() else at_zero.among(coefs),
+        at_start=None if at_zero is None or penalty is not None or begin[coefs].any() else at_zero.among(coefs),
     ).x
 
 

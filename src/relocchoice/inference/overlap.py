@@ -67,10 +67,8 @@ def _balance(problem: Problem, free: Ints, group: Ints | None) -> Floats | None:
     size = np.sqrt(np.maximum(np.diag(at_zero.opg - at_zero.hessian), 0.0))
     if not (size > 0).all():
         return None
-    found = maximise(
-        evaluate, null[free], -anywhere, anywhere, max_iterations=ROUNDS, tolerance=NEAR, at_start=at_zero
-    )
-    # at zero every probability is at least one in so many, so that no row exceeds this many sizes of its columns
+    found = maximise(evaluate, null[free], -anywhere, anywhere, max_iterations=ROUNDS, tolerance=NEAR, at_start=at_zero)
+    # at zero every probability is at least one in so many: no row exceeds this many sizes of its columns
     largest = float(max(len(chunk.placement.rows) for chunk in problem.design.chunks)) ** 0.5
     if largest * _moved_weights(found.evaluation, size) > MOST_MOVED:
         return None

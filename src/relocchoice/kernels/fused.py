@@ -26,7 +26,7 @@ from relocchoice.kernels.tree import SlotTree
 from relocchoice.spec.chunk import Chunk
 from relocchoice.spec.tiles import PLAIN, Filling, Storage
 
-CORE_VERSION = 2  # of the tables that the core reads
+CORE_VERSION = 3  # of the tables that the core reads
 
 try:
     from relocchoice.kernels import _core
@@ -37,9 +37,10 @@ if _core is not None and getattr(_core, "VERSION", 0) != CORE_VERSION:  # left f
 
 Ints = NDArray[np.intp]
 CHUNK_FIELDS = (
-    "n", "slots", "first", "layout", "generic", "zone", "pool", "offset", "available", "chosen", "pool_coef", "tree"
+    "n", "slots", "rows", "first", "layout", "generic", "zone", "pool", "offset", "available", "chosen", "pool_coef",
+    "tree",
 )  # fmt: skip
-FILL_FIELDS = ("tiles", "rows", "chosen", "step", "n", "slots")
+FILL_FIELDS = ("tiles", "rows", "chosen", "step", "n", "slots", "stored")
 LANES = 16
 MOST_NODES = 65
 MOST_THREADS = 1024
@@ -67,9 +68,16 @@ def level() -> str:
     return held or levels()[0]
 
 
-def storage() -> Storage:
-    """How a design should store its columns: in tiles of the cases the core computes side by side, if it serves."""
-    return PLAIN if level() == NUMPY else Storage(LANES, fill, largest_share=8)
+def storage(family: Family | None = None) -> Storage:
+    """How a design should store its columns: in tiles of the cases the core computes side by side, if it serves.
+
+    Parameters
+    ----------
+    family : what the design is for; a multinomial logit does without the rows of the chosen alternatives.
+    """
+    if level() == NUMPY:
+        return PLAIN
+    return Storage(LANES, fill, largest_share=8, without_chosen=isinstance(family, MultinomialLogit))
 
 
 def fill(fillings: Sequence[Filling], columns: Sequence[Floats], scales: Sequence[float], difference: bool) -> None:
@@ -78,7 +86,7 @@ def fill(fillings: Sequence[Filling], columns: Sequence[Floats], scales: Sequenc
     for row, filling in zip(table, fillings, strict=True):
         rows, chosen = filling.placement.rows, filling.placement.chosen
         row[:3] = filling.tiles.ctypes.data, rows.ctypes.data, chosen.ctypes.data
-        row[3:] = rows.strides[0] // 8, rows.shape[1], len(rows)
+        row[3:] = rows.strides[0] // 8, rows.shape[1], len(rows), filling.tiles.shape[2]
     held = [np.ascontiguousarray(column) for column in columns]
     addresses = np.array([column.ctypes.data for column in held], dtype=np.int64)
     _core.fill(table, addresses, 1.0 / np.array(scales), difference, threads())
@@ -214,7 +222,8 @@ def fuse(chunks: Sequence[Chunk], families: Sequence[Family], n_shape: int) -> F
         layout, zone, pool_coef, tree = layouts[alike]
         place = chunk.placement
         own = (_address(array) for array in (chunk.pool, chunk.offset, place.available, place.chosen))
-        row[:] = (chunk.n_cases, n_slots, position, layout, _address(chunk.tiles), zone, *own, pool_coef, tree)
+        sizes_of = (chunk.n_cases, n_slots, chunk.tiles.shape[2], position, layout)
+        row[:] = (*sizes_of, _address(chunk.tiles), zone, *own, pool_coef, tree)
         position += chunk.n_cases
     sizes = [len(first.generic_coef), len(first.zone), len(first.pool), first.n_coef, n_shape, most_slots, most_active]
     model = np.array(
@@ -237,6 +246,10 @@ def _fits(chunk: Chunk, family: Family) -> bool:
         return False
     if chunk.placement.picked is not None or len(chunk.own):
         return False
+    if chunk.left_out is not None:
+        as_laid_out = chunk.left_out is chunk.placement.chosen and chunk.differenced and not len(chunk.zone)
+        if not (as_laid_out and isinstance(family, MultinomialLogit)):
+            return False
     n_nodes = 1 if isinstance(family, MultinomialLogit) else len(family.parent)
     n_slots, n_pool = chunk.pool_coef.shape[1], len(chunk.pool)
     sums = n_pool**2 * n_slots**2 + n_pool * n_slots * (len(chunk.generic_coef) + len(chunk.zone) + n_nodes)

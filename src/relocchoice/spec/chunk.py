@@ -4,7 +4,8 @@ A chunk holds four kinds of columns, each stored once:
 
 * ``generic`` (Kg, S, n): one coefficient for all alternatives, differenced against the chosen alternative where the
   family does not mind (it spares the Hessian the digits that large offsets would cost). They are stored as ``tiles``
-  (T, Kg, S, lanes) of the cases that are computed side by side;
+  (T, Kg, R, lanes) of the cases that are computed side by side. R is S, or one less: then the chosen alternative's row,
+  which is zero, is not stored, and the last slot's row stands in its place (``left_out``);
 * ``zone`` (Kz, S): one coefficient, values that belong to the alternative and are shared by all cases;
 * ``pool`` (P, n): constants and case-specific variables; ``pool_coef`` (P, S) says which coefficient each slot takes;
 * ``own`` (Ko, S, n): a value a case and alternative with coefficients by alternative; ``own_coef`` (Ko, S).
@@ -31,6 +32,7 @@ STRIP = 8
 class Chunk:
     """Some cases with their columns. Shapes: see the module; n cases, S slots, K coefficients.
 
+    ``left_out``: (n,) the slot whose row is not stored, or None where all are.
     ``generic_alone``: whether coefficient k is that of generic column k, for all of them.
     """
 
@@ -46,6 +48,7 @@ class Chunk:
     own_coef: Ints
     offset: Floats | None
     differenced: bool
+    left_out: Ints | None = None
     generic_alone: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,15 +67,30 @@ class Chunk:
     @property
     def generic(self) -> Floats:
         """(Kg, S, n): a view where one tile holds all cases, else a copy."""
-        return _by_case(self.tiles, (1, 2, 0))[:, :, : self.n_cases]
+        return self._in_slots(_by_case(self.tiles, (1, 2, 0))[:, :, : self.n_cases])
 
     def generic_by_slot(self) -> Floats:
         """(S, Kg, n): a view where one tile holds all cases, else a copy."""
-        return _by_case(self.tiles, (2, 1, 0))[:, :, : self.n_cases]
+        rows = _by_case(self.tiles, (2, 1, 0))[:, :, : self.n_cases]
+        return rows if self.left_out is None else self._in_slots(rows.transpose(1, 0, 2)).transpose(1, 0, 2)
+
+    def _in_slots(self, rows: Floats) -> Floats:
+        """(k, R, n) of the rows that are stored -> (k, S, n) of the slots, zero where nothing is stored."""
+        if self.left_out is None:
+            return rows
+        out = np.zeros((len(rows), rows.shape[1] + 1, rows.shape[2]))
+        out[:, :-1] = rows
+        moved = np.flatnonzero(self.left_out < rows.shape[1])
+        at = self.left_out[moved]
+        out[:, -1, moved] = rows[:, at, moved]
+        out[:, at, moved] = 0.0
+        return out
 
     def _generic_in(self, slots: Slots) -> Floats:
         """(Kg, s, n) at some slots, without a copy of the others."""
         n_tiles, n_columns, _, lanes = self.tiles.shape
+        if self.left_out is not None:
+            return self.generic[:, slots]
         if n_tiles == 1:
             return self.tiles[0][:, slots, : self.n_cases]
         part = self.tiles[:, :, slots].transpose(1, 2, 0, 3)
@@ -80,8 +98,14 @@ class Chunk:
 
     def generic_at(self, slots: Ints, lanes: Ints) -> Floats:
         """(Kg, m) values at m pairs of a slot and a case."""
-        width = max(1, self.tiles.shape[3])
-        return self.tiles[lanes // width, :, slots, lanes % width].T
+        n_rows, width = self.tiles.shape[2], max(1, self.tiles.shape[3])
+        if self.left_out is None:
+            return self.tiles[lanes // width, :, slots, lanes % width].T
+        out, stored = np.zeros((len(self.generic_coef), len(slots))), slots != self.left_out[lanes]
+        there = lanes[stored]
+        row = np.where(slots[stored] == n_rows, self.left_out[there], slots[stored])
+        out[:, stored] = self.tiles[there // width, :, row, there % width].T
+        return out
 
     def utilities(self, beta: Floats, by_slot: Floats | None = None) -> Floats:
         """(K,) -> (S, n), read-only and of one column in memory where the alternatives alone decide.
@@ -92,9 +116,9 @@ class Chunk:
         if self.offset is None and not (len(self.generic_coef) or len(self.pool) or len(self.own)):
             return np.broadcast_to((beta[self.zone_coef] @ self.zone)[:, None], (n_slots, n))
         if by_slot is None:
-            v = (beta[self.generic_coef] @ self.generic.reshape(len(self.generic_coef), n_slots * n)).reshape(
-                n_slots, n
-            )
+            rows = _by_case(self.tiles, (1, 2, 0))[:, :, :n]
+            v = (beta[self.generic_coef] @ rows.reshape(len(rows), rows.shape[1] * n)).reshape(1, rows.shape[1], n)
+            v = self._in_slots(v)[0]
         else:
             v = np.matmul(beta[self.generic_coef], by_slot)
         if self.offset is not None:

@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 CHUNK_VALUES = 2**15
 MANY_CHUNKS = 128
+MANY_COLUMNS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -74,10 +75,16 @@ def build_design(
     width = _width(data, len(sorted_columns.generic), storage)
     placed = list(_placed(data, order, group, labelled, width, cases))
     differenced = shift_invariant and data.chosen is not None
+    storage = replace(storage, without_chosen=storage.without_chosen and differenced and _lean(sorted_columns))
     fillings = tiled(placed, *_generic(columns, sorted_columns, moved), differenced, storage)
     shared: dict[bytes, _BySlot] = {}
     chunks = tuple(_chunk(columns, sorted_columns, moved, filling, differenced, shared) for filling in fillings)
     return Design(columns.names, chunks, data.n_cases, moved)
+
+
+def _lean(kinds: _Sorted) -> bool:
+    """Whether leaving out the rows of the chosen alternatives is possible, and spares more than it costs."""
+    return len(kinds.generic) >= MANY_COLUMNS and not (kinds.zone or kinds.own)
 
 
 def _width(data: ChoiceData, n_generic: int, storage: Storage) -> int:
@@ -215,6 +222,7 @@ def _chunk(
         own_coef=shared[key].own_coef,
         offset=None if columns.offset is None else columns.offset[placement.rows],
         differenced=differenced,
+        left_out=placement.chosen if filling.tiles.shape[2] < len(placement.rows) else None,
     )
 
 

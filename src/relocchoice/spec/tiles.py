@@ -16,7 +16,7 @@ LINE = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filling:
-    """Room for the generic columns of a chunk: tiles (T, Kg, S, lanes), zero beyond the last case."""
+    """Room for the generic columns of a chunk: tiles (T, Kg, R, lanes), zero beyond the last case."""
 
     placement: Placement
     tiles: Floats
@@ -34,6 +34,8 @@ class Storage:
     lanes : how many cases a tile holds; None: all of its chunk.
     smallest_share, largest_share : how much larger than the smallest chunks of all these may be; the larger the more
         chunks there are.
+    without_chosen : whether the rows of the chosen alternatives, which are zero where columns are differenced, are left
+        out; the last slot's row takes their place.
     fill : writes columns (R,), divided by their scales and differenced against the chosen alternative, into the tiles.
     """
 
@@ -41,6 +43,7 @@ class Storage:
     fill: Fill
     smallest_share: int = 1
     largest_share: int = 1
+    without_chosen: bool = False
 
 
 def tiled(
@@ -50,7 +53,7 @@ def tiled(
     difference: bool,
     storage: Storage,
 ) -> list[Filling]:
-    """The columns in tiles.
+    """The columns in tiles; without the rows of the chosen alternatives if the storage says so.
 
     All lie in one piece of memory, which is fetched ahead, and each chunk starts on a line of the cache.
     """
@@ -58,7 +61,7 @@ def tiled(
     for place in placed:
         n_slots, n = place.rows.shape
         width = n if storage.lanes is None else storage.lanes
-        shapes.append((-(-n // max(1, width)), len(columns), n_slots, width))
+        shapes.append((-(-n // max(1, width)), len(columns), n_slots - storage.without_chosen, width))
     sizes = [8 * int(np.prod(shape)) for shape in shapes]
     ends = np.cumsum([-(-size // LINE) * LINE for size in sizes], dtype=np.intp)
     memory = np.empty((int(ends[-1]) if len(ends) else 0) + LINE, dtype=np.uint8)
