@@ -141,3 +141,6 @@ def _lone_dummy(n, chosen, cases):
 def test_no_free_parameter_proves_nothing():
     x, chosen = _data(5, 50)
     assert not overlaps(_problem(x, chosen), np.arange(0))
+    constants = np.arange(4)  # of alternatives 1 to 4
+    x, chosen = _data(5, 50, n_alternatives=5)
+    assert not overlaps(_problem(x, chosen, second="1"), constants[2:], np.array([0, 0, 0, -1, -1]))

@@ -42,7 +42,7 @@ def overlap_shown(problem: Problem, free: Ints, group: Ints | None = None) -> Fl
     (q,) free parameters near the maximum of the multinomial logit on those cases, without weights, offset and fixed
     coefficients; None is no proof of anything.
     """
-    if not problem.laid_out or not len(free):
+    if not problem.laid_out:
         return None
     plain = without_shapes(bare_problem(problem))
     plain = replace(plain, weights=(plain.lane_weights > 0).astype(float), lane_of=None)
@@ -56,6 +56,8 @@ def _balance(problem: Problem, free: Ints, group: Ints | None) -> Floats | None:
     """Where the shares balance, near the maximum; None where they do not, or there is none."""
     if group is not None:
         problem, free = _within(problem, group), _moving(problem, free, group)
+    if not len(free):
+        return None
     null = null_point(problem)
 
     def evaluate(moved: Floats) -> Evaluation:
