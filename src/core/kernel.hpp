@@ -15,10 +15,10 @@ constexpr Int LANES = 16;  // cases computed side by side: two of the widest reg
 struct Chunk {
     Int n;                          // cases
     Int slots;                      // S
-    Int rows;                       // R of them stored: all, or all but the chosen one, whose place the last one takes
+    Int stored;                     // how many of them: all, or all but the chosen one, whose place the last one takes
     Int first;                      // position of its first case among all cases of the table
     Int layout;                     // chunks of one layout agree in slots, zone and pool_coef
-    const double* generic;          // (tiles, Kg, R, LANES), zeros beyond the last case
+    const double* generic;          // (tiles, Kg, stored, LANES), zeros beyond the last case
     const double* zone;             // (Kz, S)
     const double* pool;             // (P, n)
     const double* offset;           // (S, n) or null

@@ -54,7 +54,7 @@ static V some(const double* weights, Int at, Int valid) {
 }
 
 static void run_chunk(const Job& job, const Chunk& c, Space& x) {
-    const Int size = job.model.n_generic * c.rows;
+    const Int size = job.model.n_generic * c.stored;
     for (Int lane = 0; lane < c.n; lane += LANES) {
         const Int valid = lane + LANES <= c.n ? LANES : c.n - lane, at = c.first + lane;
         Tile t;

@@ -6,7 +6,7 @@ namespace core {
 namespace CORE_ISA {
 
 struct Tile {
-    const double* generic;                  // (Kg, R, LANES)
+    const double* generic;                  // (Kg, stored, LANES)
     const double *pool, *offset;            // at the first case
     const unsigned char* available;
     Int n;                                  // step between the slots of offset and available, the columns of the pool
@@ -32,38 +32,38 @@ CORE_INLINE void utilities_of(const double* coefficients, Int n_generic, Int col
 CORE_INLINE void spread(const Chunk& c, const Tile& t, V* v) {
     V last = all(0.0);
     for (Int i = 0; i < LANES; ++i)
-        if (t.lanes.chosen[i] < c.rows) last[i] = v[t.lanes.chosen[i]][i];
-    for (Int j = 0; j < c.rows; ++j) v[j] = choose(t.lanes.chosen_slot == (double)j, all(0.0), v[j]);
-    v[c.rows] = last;
+        if (t.lanes.chosen[i] < c.stored) last[i] = v[t.lanes.chosen[i]][i];
+    for (Int j = 0; j < c.stored; ++j) v[j] = choose(t.lanes.chosen_slot == (double)j, all(0.0), v[j]);
+    v[c.stored] = last;
 }
 
 // The same back: the last one's stands in the place of the chosen one's.
 CORE_INLINE void gather_rows(const Chunk& c, const Tile& t, const V* p, V* rows) {
-    for (Int j = 0; j < c.rows; ++j) rows[j] = choose(t.lanes.chosen_slot == (double)j, p[c.rows], p[j]);
+    for (Int j = 0; j < c.stored; ++j) rows[j] = choose(t.lanes.chosen_slot == (double)j, p[c.stored], p[j]);
 }
 
 // A generic column at a slot.
 CORE_INLINE V generic_at(const Chunk& c, const Tile& t, Int e, Int j) {
-    const double* column = t.generic + e * c.rows * LANES;
-    if (c.rows == c.slots) return load(column + j * LANES);
-    if (j < c.rows) return choose(t.lanes.chosen_slot == (double)j, all(0.0), load(column + j * LANES));
+    const double* column = t.generic + e * c.stored * LANES;
+    if (c.stored == c.slots) return load(column + j * LANES);
+    if (j < c.stored) return choose(t.lanes.chosen_slot == (double)j, all(0.0), load(column + j * LANES));
     V last = all(0.0);
     for (Int i = 0; i < LANES; ++i)
-        if (t.lanes.chosen[i] < c.rows) last[i] = column[t.lanes.chosen[i] * LANES + i];
+        if (t.lanes.chosen[i] < c.stored) last[i] = column[t.lanes.chosen[i] * LANES + i];
     return last;
 }
 
 CORE_INLINE void utilities(const Chunk& c, const Tile& t, Space& x) {
-    const Int n_generic = x.size.generic, column = c.rows * LANES;
-    const bool whole = c.rows == c.slots;
+    const Int n_generic = x.size.generic, column = c.stored * LANES;
+    const bool whole = c.stored == c.slots;
     for (Int j = 0; j < c.slots; ++j) x.v[j] = all(whole ? x.zone_utility[j] : 0.0);
     if (t.offset && whole)
         for (Int j = 0; j < c.slots; ++j) x.v[j] += load(t.offset + j * t.n);
     Int j = 0;
-    for (; j + 8 <= c.rows; j += 8) utilities_of<8>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
-    for (; j + 4 <= c.rows; j += 4) utilities_of<4>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
-    for (; j + 2 <= c.rows; j += 2) utilities_of<2>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
-    for (; j < c.rows; ++j) utilities_of<1>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
+    for (; j + 8 <= c.stored; j += 8) utilities_of<8>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
+    for (; j + 4 <= c.stored; j += 4) utilities_of<4>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
+    for (; j + 2 <= c.stored; j += 2) utilities_of<2>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
+    for (; j < c.stored; ++j) utilities_of<1>(x.beta, n_generic, column, t.generic + j * LANES, x.v + j);
     if (!whole) spread(c, t, x.v);
     if (t.offset && !whole)
         for (j = 0; j < c.slots; ++j) x.v[j] += load(t.offset + j * t.n);
@@ -161,7 +161,7 @@ template <int N>
 CORE_INLINE void block_pass(
     const Chunk& c, const Tile& t, const Tree& tree, Space& x, Int from, Int length, Int kb, Ahead& ahead) {
     const Sizes& s = x.size;
-    const Int column = c.rows * LANES;
+    const Int column = c.stored * LANES;
     const Split split(s.generic), across(s.zone);
     const double *rows = t.generic + from * LANES, *a = reinterpret_cast<const double*>(x.weighted);
     double *before = x.generic_sum + kb * (kb + 1) / 2 * BLOCK_SIZE, *diagonal = before + kb * BLOCK_SIZE;
@@ -179,10 +179,10 @@ CORE_INLINE void block_pass(
 CORE_INLINE void rows_pass(const Chunk& c, const Tile& t, const Tree& tree, Space& x, Ahead& ahead) {
     const Sizes& s = x.size;
     const Split split(s.generic);
-    x.row_p = c.rows == c.slots ? x.p : x.gathered;
-    if (c.rows < c.slots) gather_rows(c, t, x.p, x.row_p);
-    for (Int from = 0; from < c.rows; from += s.block) {
-        const Int length = from + s.block < c.rows ? s.block : c.rows - from;
+    x.row_p = c.stored == c.slots ? x.p : x.gathered;
+    if (c.stored < c.slots) gather_rows(c, t, x.p, x.row_p);
+    for (Int from = 0; from < c.stored; from += s.block) {
+        const Int length = from + s.block < c.stored ? s.block : c.stored - from;
         for (Int kb = 0; kb < split.blocks; ++kb) {
             const Int n = split.rows(kb);
             if (n == 4) block_pass<4>(c, t, tree, x, from, length, kb, ahead);
@@ -240,7 +240,7 @@ CORE_INLINE void dense_scores(const Job& job, const Chunk& c, const Tile& t, con
         const double inverse = 1.0 / k.sigma(tree.slot_parent[y]);
         if (!job.model.differenced)
             for (Int e = 0; e < s.generic; ++e)
-                x.score[e][i] += inverse * t.generic[(e * c.rows + y) * LANES + i];
+                x.score[e][i] += inverse * t.generic[(e * c.stored + y) * LANES + i];
         for (Int e = 0; e < s.zone; ++e) x.score[s.generic + e][i] += inverse * c.zone[e * c.slots + y];
     }
 }

@@ -496,3 +496,18 @@ def test_equal_cases_that_stand_for_each_other_are_all_named():
     pairs = certificate.case, certificate.alternative
     at = pushed(bound.problem, held.lift(found.x), certificate.free_direction, *pairs)
     assert bound.problem.evaluate(at).value == pytest.approx(found.evaluation.value, abs=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::relocchoice.errors.ConvergenceWarning")
+def test_programmes_that_rounding_leaves_without_a_solution_leave_separation_unjudged(monkeypatch):
+    frame = choice_frame(60)
+    frame["only"] = frame["chosen"] * 1.0  # separated, so that the programmes are asked
+
+    def without_solution(*_):
+        raise ArithmeticError("no solution")
+
+    monkeypatch.setattr("relocchoice.inference.separation.recession_cone", without_solution)
+    fit = rc.MultinomialLogit("chosen ~ cost + only | 0").fit(choice_data(frame))
+    assert not fit.converged
+    assert fit.identification.separation == "not judged"
+    assert ("only", 1) in fit.identification.infinite

@@ -149,9 +149,11 @@ def search(
     reference : of this problem.
     start : (p,) user's starting values, or None for automatic ones.
     near : (q,) free parameters where the multinomial logit without offset and fixed coefficients was seen to be near
-        its maximum, on all cases or a sample; None where nobody looked.
+        its maximum, on all cases or a sample; None where nobody looked. Not used where there is an offset, a fixed
+        coefficient or a penalty, as the maximum is elsewhere then.
     """
-    near = near if bare_problem(problem) is problem and penalty is None else None
+    if penalty is not None or bare_problem(problem) is not problem:
+        near = None
     began = time.perf_counter()
     objective = problem.evaluate if penalty is None else penalised(problem, penalty)
     known = None if len(problem.shape_constant) or penalty is not None else reference.at_zero

@@ -19,7 +19,7 @@ EVERY = 20
 
 
 def near_start(problem: Problem, information: Floats, max_iterations: int, near: Floats | None = None) -> Floats | None:
-    """(q,) a point close to the maximum; None where that takes as long as the search itself.
+    """(q,) ``near`` itself for a model without shapes, else the maximum on a sample; None where neither is to be had.
 
     Parameters
     ----------

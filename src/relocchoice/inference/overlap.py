@@ -23,8 +23,8 @@ from relocchoice.spec.chunk import Chunk
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 ROUNDS = 15
-NEAR = 1e-3
-LEAST = 1e-6
+NEAR = 1e-3  # standard errors; a search ends far below it, as the last step is quadratic
+LEAST = 1e-6  # eigenvalue of M in the columns' sizes: rounding of the score, 1e-15 of its terms, then moves no weight
 MOST_MOVED = 0.5
 
 

@@ -43,6 +43,7 @@ Ints = NDArray[np.intp]
 Kind = Literal["none", "quasi-complete", "complete"]
 TRACE = 1e-8
 SPANNING = 1e-9
+ROUNDING = "what separates the choices, or keeps them from being separated, is of the size of rounding"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +63,7 @@ class Certificate:
     nests : nests in which the choices alone are separated, so that their lambda may run to zero: a note, no proof.
     judged : whether this family can be judged at all; exact : whether the certificate needs no further condition.
     reason : the condition, or why nothing is judged; empty where exact.
-    rows, passes : rows of the largest linear system, passes over the data.
+    rows, passes : rows of the largest linear system, passes over the data for it; zero where overlap was shown without.
     names : (p,) of the user's parameters.
     near : (q,) where overlap was shown, near the maximum of the multinomial logit; None where it was not, or otherwise.
     """
@@ -166,9 +167,12 @@ def certify(spec: ModelSpec, bound: Bound, reference: Floats | None = None) -> C
     plain = replace(plain, near=shown, nests=nest_notes(spec, bound, free, scale, signs))
     if shown is not None:
         return plain
-    cone = recession_cone(Pairs.of(problem, free, scale), signs)
-    plain = replace(plain, rows=cone.rows, passes=cone.passes)
-    return _separated(spec, bound, plain, cone, free, scale, signs) if cone.separated else plain
+    try:
+        cone = recession_cone(Pairs.of(problem, free, scale), signs)
+        plain = replace(plain, rows=cone.rows, passes=cone.passes)
+        return _separated(spec, bound, plain, cone, free, scale, signs) if cone.separated else plain
+    except ArithmeticError:  # linear programmes without a solution, directions of no length
+        return _nothing(problem, False, False, ROUNDING)
 
 
 def _nothing(problem: Problem, judged: bool, exact: bool, reason: str) -> Certificate:

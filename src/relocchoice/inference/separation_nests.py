@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,8 +62,9 @@ def nest_notes(spec: ModelSpec, bound: Bound, free: Ints, scale: Floats, signs: 
         group = np.where(groups == m, m, -1)
         if overlap_shown(bound.problem, free, group) is not None:
             continue
-        if recession_cone(Pairs.of(bound.problem, free, scale, group), signs).separated:
-            out.append(spec.nests.nodes[m])
+        with suppress(ArithmeticError):  # gaps of the size of rounding; a note need not be given
+            if recession_cone(Pairs.of(bound.problem, free, scale, group), signs).separated:
+                out.append(spec.nests.nodes[m])
     return tuple(out)
 
 

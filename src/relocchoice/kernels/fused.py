@@ -37,7 +37,7 @@ if _core is not None and getattr(_core, "VERSION", 0) != CORE_VERSION:  # left f
 
 Ints = NDArray[np.intp]
 CHUNK_FIELDS = (
-    "n", "slots", "rows", "first", "layout", "generic", "zone", "pool", "offset", "available", "chosen", "pool_coef",
+    "n", "slots", "stored", "first", "layout", "generic", "zone", "pool", "offset", "available", "chosen", "pool_coef",
     "tree",
 )  # fmt: skip
 FILL_FIELDS = ("tiles", "rows", "chosen", "step", "n", "slots", "stored")

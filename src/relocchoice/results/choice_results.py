@@ -58,8 +58,8 @@ class ChoiceResults:
     converged : whether the optimiser reached the maximum.
     status_message : how the optimiser ended, in words.
     identification : which parameters the data cannot tell, and the lambdas' verdict.
-    trace : one row an iteration: ``iteration``, ``llf``, ``gradient``, ``step``, ``passes`` (evaluations so
-        far), ``seconds``.
+    trace : one row an iteration of the search: ``iteration``, ``llf``, ``gradient``, ``step``, ``passes`` (evaluations
+        so far), ``seconds``. What was looked at before it, to see that choices overlap, is not counted.
     starts : one row a starting point, or None.
     seconds : wall time of the estimation.
     notes : sentences on what was dropped or assumed; printed below every table.

@@ -38,13 +38,13 @@ class _Later:
 
 
 def later(make: Callable[[], Any]) -> Any:
-    """A value for a :class:`CopiedFrame`, made when somebody first asks for it: frames are most of a small fit."""
+    """A value for a :class:`CopiedFrame`, made when somebody first asks for it: that is most of a small fit."""
     return _Later(make)
 
 
 class CopiedFrame:
-    """A slot whose frame is copied on its way in and out, and says where the record's data come from; one of
-    :func:`later` is made on its first way out.
+    """A slot whose frame is copied on its way in and out, and says where the record's data come from; numbers pass as
+    they are. A value of :func:`later` is made on its first way out.
 
     Read-only columns would not do: a frame's columns can be replaced whatever they hold.
     """

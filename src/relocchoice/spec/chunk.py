@@ -4,8 +4,8 @@ A chunk holds four kinds of columns, each stored once:
 
 * ``generic`` (Kg, S, n): one coefficient for all alternatives, differenced against the chosen alternative where the
   family does not mind (it spares the Hessian the digits that large offsets would cost). They are stored as ``tiles``
-  (T, Kg, R, lanes) of the cases that are computed side by side. R is S, or one less: then the chosen alternative's row,
-  which is zero, is not stored, and the last slot's row stands in its place (``left_out``);
+  (T, Kg, S, lanes) of the cases that are computed side by side; or S - 1, where the chosen alternative's row, which is
+  zero, is not stored, and the last slot's row stands in its place (``left_out``);
 * ``zone`` (Kz, S): one coefficient, values that belong to the alternative and are shared by all cases;
 * ``pool`` (P, n): constants and case-specific variables; ``pool_coef`` (P, S) says which coefficient each slot takes;
 * ``own`` (Ko, S, n): a value a case and alternative with coefficients by alternative; ``own_coef`` (Ko, S).
@@ -75,7 +75,7 @@ class Chunk:
         return rows if self.left_out is None else self._in_slots(rows.transpose(1, 0, 2)).transpose(1, 0, 2)
 
     def _in_slots(self, rows: Floats) -> Floats:
-        """(k, R, n) of the rows that are stored -> (k, S, n) of the slots, zero where nothing is stored."""
+        """(k, S or S - 1, n) of the slots that are stored -> (k, S, n), zero where nothing is stored."""
         if self.left_out is None:
             return rows
         out = np.zeros((len(rows), rows.shape[1] + 1, rows.shape[2]))
@@ -87,7 +87,7 @@ class Chunk:
         return out
 
     def _generic_in(self, slots: Slots) -> Floats:
-        """(Kg, s, n) at some slots, without a copy of the others."""
+        """(Kg, s, n) at some slots, without a copy of the others where all are stored."""
         n_tiles, n_columns, _, lanes = self.tiles.shape
         if self.left_out is not None:
             return self.generic[:, slots]
@@ -98,13 +98,13 @@ class Chunk:
 
     def generic_at(self, slots: Ints, lanes: Ints) -> Floats:
         """(Kg, m) values at m pairs of a slot and a case."""
-        n_rows, width = self.tiles.shape[2], max(1, self.tiles.shape[3])
+        n_stored, width = self.tiles.shape[2], max(1, self.tiles.shape[3])
         if self.left_out is None:
             return self.tiles[lanes // width, :, slots, lanes % width].T
-        out, stored = np.zeros((len(self.generic_coef), len(slots))), slots != self.left_out[lanes]
-        there = lanes[stored]
-        row = np.where(slots[stored] == n_rows, self.left_out[there], slots[stored])
-        out[:, stored] = self.tiles[there // width, :, row, there % width].T
+        out, there = np.zeros((len(self.generic_coef), len(slots))), slots != self.left_out[lanes]
+        slots, lanes = slots[there], lanes[there]
+        place = np.where(slots == n_stored, self.left_out[lanes], slots)
+        out[:, there] = self.tiles[lanes // width, :, place, lanes % width].T
         return out
 
     def utilities(self, beta: Floats, by_slot: Floats | None = None) -> Floats:

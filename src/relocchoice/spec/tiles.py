@@ -16,7 +16,7 @@ LINE = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filling:
-    """Room for the generic columns of a chunk: tiles (T, Kg, R, lanes), zero beyond the last case."""
+    """Room for the generic columns of a chunk: tiles (T, Kg, stored slots, lanes), zero beyond the last case."""
 
     placement: Placement
     tiles: Floats
