@@ -17,7 +17,7 @@ def _data(seed, n, n_alternatives=3, n_columns=2, values=(-1.0, 0.0, 1.0)):
     return x, chosen
 
 
-def _problem(x, chosen, second="0", weights=None):
+def _problem(x, chosen, weights=None):
     n, n_alternatives, n_columns = x.shape
     frame = pd.DataFrame({f"x{k}": x[:, :, k].ravel() for k in range(n_columns)})
     frame["case"] = np.repeat(np.arange(n), n_alternatives)
@@ -28,24 +28,20 @@ def _problem(x, chosen, second="0", weights=None):
         frame["w"] = np.repeat(weights, n_alternatives)
         given = {"weights": "w"}
     data = rc.ChoiceData.from_long(frame, case="case", alternative="alternative", chosen="chosen", **given)
-    model = rc.MultinomialLogit(f"chosen ~ {' + '.join(f'x{k}' for k in range(n_columns))} | {second}")
+    model = rc.MultinomialLogit(f"chosen ~ {' + '.join(f'x{k}' for k in range(n_columns))} | 0")
     learned = model.spec.specification.evaluate(data, model.spec.base)
     return bind(model.spec, learned.columns, data)
 
 
-def overlaps(problem, free, group=None):
-    return overlap_shown(problem, free, group) is not None
+def overlaps(problem, free):
+    return overlap_shown(problem, free) is not None
 
 
-def _rows(x, chosen, group=None):
-    """What the chosen alternative has more of than each other one, of its group."""
+def _rows(x, chosen):
+    """What the chosen alternative has more of than each other one."""
     cases = np.arange(len(x))
     rows = x[cases, chosen][:, None] - x
-    others = np.arange(x.shape[1]) != chosen[:, None]
-    if group is not None:
-        own = group[chosen][:, None]
-        others &= (group == own) & (own >= 0)
-    return rows[others]
+    return rows[np.arange(x.shape[1]) != chosen[:, None]]
 
 
 def _separated(rows):
@@ -76,25 +72,6 @@ def test_yes_is_a_proof_and_data_that_overlap_are_found(n):
         assert overlaps(problem, np.arange(2)) == overlap
         told[overlap] += 1
     assert min(told.values()) > 0
-
-
-def test_within_a_group_only_its_choices_and_alternatives_count():
-    told = {True: 0, False: 0}
-    group = np.array([0, 0, 0, -1, -1])
-    for seed in range(60):
-        x, chosen = _data(seed, 8, n_alternatives=5)
-        rows = _rows(x, chosen, group)
-        overlap = not _separated(rows) and _spans(rows)
-        assert overlaps(_problem(x, chosen), np.arange(2), group) == overlap
-        told[overlap] += 1
-    assert min(told.values()) > 0
-
-
-def test_constants_of_alternatives_outside_a_group_are_not_asked_of_it():
-    x, chosen = _data(1, 400, n_alternatives=5)
-    problem = _problem(x, chosen, second="1")
-    assert overlaps(problem, np.arange(6))
-    assert overlaps(problem, np.arange(6), np.array([0, 0, 0, -1, -1]))
 
 
 def test_cases_of_weight_zero_prove_nothing():
@@ -141,6 +118,3 @@ def _lone_dummy(n, chosen, cases):
 def test_no_free_parameter_proves_nothing():
     x, chosen = _data(5, 50)
     assert not overlaps(_problem(x, chosen), np.arange(0))
-    constants = np.arange(4)  # of alternatives 1 to 4
-    x, chosen = _data(5, 50, n_alternatives=5)
-    assert not overlaps(_problem(x, chosen, second="1"), constants[2:], np.array([0, 0, 0, -1, -1]))

@@ -18,7 +18,6 @@ from relocchoice.engine.problem import Evaluation, Problem
 from relocchoice.engine.search import bare_problem
 from relocchoice.engine.starts import EVERY, null_point, without_shapes
 from relocchoice.optimize.newton import maximise
-from relocchoice.spec.chunk import Chunk
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -28,36 +27,30 @@ LEAST = 1e-6  # eigenvalue of M in the columns' sizes: rounding of the score, 1e
 MOST_MOVED = 0.5
 
 
-def overlap_shown(problem: Problem, free: Ints, group: Ints | None = None) -> Floats | None:
+def overlap_shown(problem: Problem, free: Ints) -> Floats | None:
     """Where some of the cases, or all, prove that no direction separates choices.
 
     Parameters
     ----------
     free : positions of the free parameters that directions move.
-    group : (J,) of each alternative, -1 for none: only alternatives of the chosen one's group are compared, and only
-        coefficients that differ within a group are moved. None: all.
 
     Returns
     -------
     (q,) free parameters near the maximum of the multinomial logit on those cases, without weights, offset and fixed
     coefficients; None is no proof of anything.
     """
-    if not problem.laid_out:
+    if not problem.laid_out or not len(free):
         return None
     plain = without_shapes(bare_problem(problem))
     plain = replace(plain, weights=(plain.lane_weights > 0).astype(float), lane_of=None)
     shown = None
     if len(plain.design.chunks) >= 2 * EVERY:
-        shown = _balance(_every(plain, slice(EVERY // 2, None, EVERY)), free, group)
-    return _balance(plain, free, group) if shown is None else shown
+        shown = _balance(_every(plain, slice(EVERY // 2, None, EVERY)), free)
+    return _balance(plain, free) if shown is None else shown
 
 
-def _balance(problem: Problem, free: Ints, group: Ints | None) -> Floats | None:
+def _balance(problem: Problem, free: Ints) -> Floats | None:
     """Where the shares balance, near the maximum; None where they do not, or there is none."""
-    if group is not None:
-        problem, free = _within(problem, group), _moving(problem, free, group)
-    if not len(free):
-        return None
     null = null_point(problem)
 
     def evaluate(moved: Floats) -> Evaluation:
@@ -89,36 +82,3 @@ def _moved_weights(at: Evaluation, size: Floats) -> float:
 def _every(problem: Problem, some: slice) -> Problem:
     design = replace(problem.design, chunks=problem.design.chunks[some])
     return replace(problem, design=design, families=problem.families[some])
-
-
-def _within(problem: Problem, group: Ints) -> Problem:
-    """The same with the choice within the chosen alternative's group alone; other cases have weight zero."""
-    chunks, weights = [], problem.weights.copy()
-    for chunk in problem.design.chunks:
-        place = chunk.placement
-        groups = _groups(chunk, group)
-        own = groups[place.chosen, np.arange(chunk.n_cases)]
-        there = (groups == own) | (own < 0)
-        weights[place.cases[own < 0]] = 0.0
-        available = there if place.available is None else there & place.available
-        chunks.append(replace(chunk, placement=replace(place, available=np.ascontiguousarray(available))))
-    return replace(problem, design=replace(problem.design, chunks=tuple(chunks)), weights=weights)
-
-
-def _moving(problem: Problem, free: Ints, group: Ints) -> Ints:
-    """Those of the free parameters that columns of alternatives in a group have."""
-    used = np.zeros(problem.n_coef, dtype=bool)
-    for chunk in problem.design.chunks:
-        used[chunk.generic_coef] = used[chunk.zone_coef] = True
-        here = (_groups(chunk, group) >= 0).any(axis=1)
-        for coef in (chunk.pool_coef[:, here], chunk.own_coef[:, here]):
-            used[coef[coef >= 0]] = True
-    moved = np.abs(problem.space.matrix[: problem.n_coef, free])[used].sum(axis=0) > 0
-    return free[moved]
-
-
-def _groups(chunk: Chunk, group: Ints) -> Ints:
-    """(S, n) group of the alternative in each slot."""
-    place = chunk.placement
-    alternative = place.alternative if place.alternative.ndim == 2 else place.alternative[:, None]
-    return np.broadcast_to(group[alternative], place.rows.shape)

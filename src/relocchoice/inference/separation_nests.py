@@ -11,7 +11,6 @@ from relocchoice.engine.bind import Bound, degenerate_lambdas
 from relocchoice.engine.pairs import Pairs
 from relocchoice.engine.problem import Problem
 from relocchoice.inference.cone import recession_cone
-from relocchoice.inference.overlap import overlap_shown
 from relocchoice.inference.recession import Signs
 from relocchoice.spec.model import ModelSpec
 from relocchoice.spec.nests import NestTree
@@ -60,8 +59,6 @@ def nest_notes(spec: ModelSpec, bound: Bound, free: Ints, scale: Floats, signs: 
     out = []
     for m in _loose_nests(spec, bound):
         group = np.where(groups == m, m, -1)
-        if overlap_shown(bound.problem, free, group) is not None:
-            continue
         with suppress(ArithmeticError):  # gaps of the size of rounding; a note need not be given
             if recession_cone(Pairs.of(bound.problem, free, scale, group), signs).separated:
                 out.append(spec.nests.nodes[m])
