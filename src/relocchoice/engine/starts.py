@@ -37,11 +37,9 @@ def _sample_start(problem: Problem, information: Floats, max_iterations: int, ne
     """
     if not problem.laid_out:
         return None
-    chunks, families = problem.design.chunks, problem.families
-    if len(chunks) < 2 * EVERY or sum(chunk.tiles.size for chunk in chunks) < SAMPLED_VALUES:
+    sample = sample_of(problem)
+    if sample is None or sum(chunk.tiles.size for chunk in problem.design.chunks) < SAMPLED_VALUES:
         return None
-    some = slice(EVERY // 2, None, EVERY)
-    sample = replace(problem, design=replace(problem.design, chunks=chunks[some]), families=families[some])
     cases = np.concatenate([chunk.placement.cases for chunk in sample.design.chunks])
     share = float(problem.lane_weights[cases].sum() / problem.lane_weights.sum())
     if not share > 0.0:
@@ -56,6 +54,14 @@ def _sample_start(problem: Problem, information: Floats, max_iterations: int, ne
         tolerance=1e-2,
     )
     return found.x if found.status == "maximum" else None
+
+
+def sample_of(problem: Problem) -> Problem | None:
+    """Every twentieth chunk; None where there are too few for a sample."""
+    chunks, some = problem.design.chunks, slice(EVERY // 2, None, EVERY)
+    if len(chunks) < 2 * EVERY:
+        return None
+    return replace(problem, design=replace(problem.design, chunks=chunks[some]), families=problem.families[some])
 
 
 def automatic_start(

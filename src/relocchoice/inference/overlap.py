@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from relocchoice.engine.problem import Evaluation, Problem
 from relocchoice.engine.search import bare_problem
-from relocchoice.engine.starts import EVERY, null_point, without_shapes
+from relocchoice.engine.starts import null_point, sample_of, without_shapes
 from relocchoice.optimize.newton import maximise
 
 Floats = NDArray[np.float64]
@@ -43,9 +43,8 @@ def overlap_shown(problem: Problem, free: Ints) -> Floats | None:
         return None
     plain = without_shapes(bare_problem(problem))
     plain = replace(plain, weights=(plain.lane_weights > 0).astype(float), lane_of=None)
-    shown = None
-    if len(plain.design.chunks) >= 2 * EVERY:
-        shown = _balance(_every(plain, slice(EVERY // 2, None, EVERY)), free)
+    sample = sample_of(plain)
+    shown = None if sample is None else _balance(sample, free)
     return _balance(plain, free) if shown is None else shown
 
 
@@ -77,8 +76,3 @@ def _moved_weights(at: Evaluation, size: Floats) -> float:
     if values[0] < LEAST:
         return np.inf
     return float(np.abs(vectors @ (vectors.T @ (at.gradient / size) / values)).sum())
-
-
-def _every(problem: Problem, some: slice) -> Problem:
-    design = replace(problem.design, chunks=problem.design.chunks[some])
-    return replace(problem, design=design, families=problem.families[some])
